@@ -1,0 +1,1 @@
+//! A HiveServer2 in Rust: sessions, operations, result spool, embedded engine, ZooKeeper registration.

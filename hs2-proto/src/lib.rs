@@ -1,0 +1,1 @@
+//! The HiveServer2 wire protocol: Thrift binary protocol, TCLIService, SASL framing and row sets, without IO.

@@ -1,0 +1,1 @@
+//! The ZooKeeper wire protocol: a hand-written jute codec, frames, records and errors, without IO.

@@ -1,0 +1,1 @@
+//! An embedded, in-memory, single-process ZooKeeper for laptops and tests; not for production.
