@@ -25,6 +25,8 @@
 //! # Ok::<(), hs2_proto::rowset::RowSetError>(())
 //! ```
 
+#[cfg(feature = "arrow")]
+pub mod arrow;
 mod column;
 mod nulls;
 mod write;

@@ -1,0 +1,32 @@
+//! Arrow arrays to and from the columns of the wire (feature `arrow`).
+//!
+//! What Hive has no column kind for travels as text: decimals, dates, timestamps, intervals, and complex types
+//! in Hive's JSON-like form. The field metadata entry [`HIVE_TYPE`] says what Arrow's types cannot: `varchar(20)`,
+//! `char(10)`, `timestamp with local time zone`, `interval_year_month`, or `map<string,int>` for text that is one.
+
+// Only arrays of our own process come this way, and every index is checked or bounded by its array's length.
+// What comes from the network is read elsewhere, under the crate's strict lints.
+mod civil;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+mod encode;
+mod hive_type;
+#[allow(clippy::indexing_slicing)]
+mod json;
+#[allow(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+mod text;
+mod writer;
+
+pub use encode::{
+    EncodeError, column_kind, column_kinds, encode_array, encode_batch, estimated_bytes,
+};
+
+/// The key of a field's metadata that holds its Hive type, in Hive's own words and in any case.
+pub const HIVE_TYPE: &str = "hive.type";
