@@ -1,1 +1,24 @@
-//! What the suites share.
+//! What the suites share: real peers, faults, and waiting for a condition.
+//!
+//! Everything here panics with one clear sentence when the world is not as a test needs it, so that the
+//! suites read as what they prove. Nothing is ever skipped: where a peer is missing, the test fails and
+//! says to run `./tests/run`, which prepares them all.
+//!
+//! - [`zookeeper`]: a real ZooKeeper, in a container or as a plain process, with restarts and pauses.
+//! - [`node`]: the `hs2-node` program as a child process.
+//! - [`peers`]: beeline, Hive's JDBC driver, impyla, PyHive and kazoo.
+//! - [`proxy`]: a TCP proxy that cuts, holds and delays.
+//! - [`wait`]: a condition with a deadline.
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a test harness reports by panicking; the module documentation says so once"
+)]
+
+pub mod command;
+pub mod node;
+pub mod peers;
+pub mod proxy;
+mod reaper;
+mod settings;
+pub mod wait;
+pub mod zookeeper;
