@@ -1,1 +1,61 @@
-//! HiveServer2 dynamic service discovery: instance znodes, jdbc:hive2 URLs, registration and resolution.
+//! HiveServer2 dynamic service discovery.
+//!
+//! A HiveServer2 instance registers as a child of a *namespace* in ZooKeeper. Its znode's name says
+//! where it listens and which version it is; the znode's data says so too, and may add how to speak
+//! to it. A client is given a `jdbc:hive2://` URL that names the ensemble and the namespace, lists
+//! the instances, and connects to one of them.
+//!
+//! This crate reads and writes all three texts:
+//!
+//! - [`JdbcUrl`]: the URL, with errors at a position;
+//! - [`InstanceName`]: the znode's name;
+//! - [`InstanceData`]: the znode's data, and what follows from URL and data together.
+//!
+//! ```
+//! use discovery::{Discovery, InstanceData, InstanceName, JdbcUrl};
+//!
+//! let url = JdbcUrl::parse(
+//!     "jdbc:hive2://zk1,zk2/sales;serviceDiscoveryMode=zooKeeper;zooKeeperNamespace=hs2;user=me",
+//! )?;
+//! let Discovery::ZooKeeper { connect_string, namespace, .. } = url.discovery() else {
+//!     panic!("the URL names an ensemble");
+//! };
+//! assert_eq!(connect_string, "zk1:2181,zk2:2181");
+//! assert_eq!(namespace.path(), "/hs2");
+//!
+//! // What listing the namespace may give: one instance, and something else.
+//! let children = ["leader", "serverUri=h1:10000;version=4.0.1;sequence=0000000003"];
+//! let instances: Vec<InstanceName> = children.iter().filter_map(|name| name.parse().ok()).collect();
+//! assert_eq!(instances.len(), 1);
+//!
+//! // The data of its znode leads to the server itself.
+//! let direct = InstanceData::parse(b"h1:10000")?.direct_url(&url)?;
+//! assert_eq!(direct.to_string(), "jdbc:hive2://h1:10000/sales;user=me");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! None of this needs a connection: without the default feature `zookeeper` it is all there is.
+
+mod endpoint;
+mod error;
+mod instance;
+mod jdbc_url;
+mod namespace;
+mod published;
+
+pub use endpoint::{Endpoint, HOST_BYTES_MAX};
+pub use error::{
+    DataError, EndpointError, NameError, NamespaceError, NotAnInstance, UrlError, UrlProblem,
+};
+pub use instance::{InstanceName, SequenceNumber};
+pub use jdbc_url::{
+    Discovery, HIVESERVER2_PORT, JdbcUrl, MASK, URL_BYTES_MAX, URL_PREFIX, Variables, Warning,
+    ZOOKEEPER_PORT,
+};
+pub use namespace::Namespace;
+pub use published::{DATA_BYTES_MAX, InstanceData, Published, TransportMode};
+
+/// Compiles and runs the README's program.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
