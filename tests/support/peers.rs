@@ -51,7 +51,21 @@ pub async fn beeline(url: &str, sql: &str) -> Output {
             "--outputformat=tsv2",
         ])
         .args(["-u", url, "-n", "tests", "-p", "tests", "-e", sql]);
-    run(&mut command, CLIENT_DEADLINE).await
+    let mut output = run(&mut command, CLIENT_DEADLINE).await;
+    output.stdout = output
+        .stdout
+        .lines()
+        .map(|line| without_prompt(line).to_owned() + "\n")
+        .collect();
+    output
+}
+
+/// BeeLine prints its prompt, `0: jdbc:hive2://…> `, before the header line, even when it is told to be silent.
+fn without_prompt(line: &str) -> &str {
+    if !line.starts_with("0: jdbc:hive2:") {
+        return line;
+    }
+    line.split_once("> ").map_or(line, |(_, rest)| rest)
 }
 
 /// Hive's JDBC driver: binds each string with `setString` in `select ?`; what came back, in the same order.
