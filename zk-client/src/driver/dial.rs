@@ -1,0 +1,52 @@
+//! Making connections. Names are looked up at every attempt: servers change their addresses.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use zk_proto::HostPort;
+use zk_proto::four_letter::{SRVR, ServerVersion, parse_srvr};
+
+/// Connects to one of the host's addresses: all are tried, in a random order. The caller bounds the time.
+pub(crate) async fn dial(host: HostPort) -> io::Result<TcpStream> {
+    let mut addresses: Vec<_> = tokio::net::lookup_host((host.host.as_str(), host.port))
+        .await
+        .map_err(|error| {
+            io::Error::new(error.kind(), format!("the name does not resolve: {error}"))
+        })?
+        .collect();
+    fastrand::shuffle(&mut addresses);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// How long a server may take to tell its version.
+const SRVR_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest answer to `srvr` that is read, in bytes; real ones have about 300.
+const SRVR_BYTES_MAX: u64 = 16 * 1024;
+
+/// Asks the server at an address for its version; `None` when it does not tell.
+pub(crate) async fn server_version(address: SocketAddr) -> Option<ServerVersion> {
+    let ask = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        stream.write_all(SRVR).await?;
+        let mut answer = Vec::new();
+        stream.take(SRVR_BYTES_MAX).read_to_end(&mut answer).await?;
+        Ok::<_, io::Error>(answer)
+    };
+    let answer = timeout(SRVR_TIMEOUT, ask).await.ok()?.ok()?;
+    parse_srvr(&String::from_utf8_lossy(&answer)).map(|srvr| srvr.version)
+}

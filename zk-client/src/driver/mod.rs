@@ -1,0 +1,327 @@
+//! The task that owns the socket: it moves bytes and time between the network and the session core, and decides
+//! nothing.
+
+mod dial;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::{Buf, BytesMut};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tracing::{debug, info};
+use zk_proto::four_letter::ServerVersion;
+
+use crate::client::{WatchItem, WatchedEvent};
+use crate::session::{CallError, Input, Output, Reply, Session, SessionState, WatcherId};
+pub(crate) use dial::server_version;
+
+/// What a request carries through the session and gets its answer by.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) call: u64,
+    pub(crate) reply: oneshot::Sender<Result<Reply, CallError>>,
+}
+
+/// Where a watcher's events go.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    OneShot(oneshot::Sender<WatchedEvent>),
+    Persistent(mpsc::Sender<WatchItem>),
+}
+
+/// What the handles and the driver share. The lock is held for moments and never across an await.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    inner: Mutex<Inner>,
+    wake: Notify,
+    state: watch::Sender<SessionState>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) session: Session<Token>,
+    pub(crate) watchers: HashMap<WatcherId, Sink>,
+    pub(crate) next_id: u64,
+    /// The address that serves the session.
+    pub(crate) peer: Option<SocketAddr>,
+    /// The version of the server at an address, once it was asked.
+    pub(crate) version: Option<(SocketAddr, Option<ServerVersion>)>,
+}
+
+impl Inner {
+    pub(crate) const fn take_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(session: Session<Token>) -> Self {
+        Self {
+            state: watch::Sender::new(session.state().clone()),
+            inner: Mutex::new(Inner {
+                session,
+                watchers: HashMap::new(),
+                next_id: 0,
+                peer: None,
+                version: None,
+            }),
+            wake: Notify::new(),
+        }
+    }
+
+    /// The state under its lock. A panic elsewhere does not spoil it: every change to it is whole.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the driver look at the session again.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn state(&self) -> watch::Receiver<SessionState> {
+        self.state.subscribe()
+    }
+
+    /// Delivers what the session has to say; returns what is for the socket.
+    pub(crate) fn deliver(&self, inner: &mut Inner) -> Option<SocketOrder> {
+        while let Some(output) = inner.session.poll_output() {
+            match output {
+                Output::Connect(host) => return Some(SocketOrder::Connect(host)),
+                Output::Disconnect => return Some(SocketOrder::Disconnect),
+                // Whoever does not wait any more needs no answer.
+                Output::Completed(token, result) => drop(token.reply.send(result)),
+                Output::Event(watcher, event_type, path) => {
+                    tell(
+                        &mut inner.watchers,
+                        watcher,
+                        WatchedEvent { event_type, path },
+                    );
+                }
+                Output::Gap(watchers) => {
+                    for watcher in watchers {
+                        if let Some(Sink::Persistent(queue)) = inner.watchers.get(&watcher) {
+                            // A full queue ends with a gap already.
+                            let _ = queue.try_send(WatchItem::Gap);
+                        }
+                    }
+                }
+                Output::State(state) => {
+                    info!(session = %inner.session.id(), host = %inner.session.current_host(), ?state, "zookeeper session");
+                    if let SessionState::Ended(_) = state {
+                        inner.watchers.clear();
+                    }
+                    self.state.send_replace(state);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// An event for a watcher. The last place of a persistent watcher's queue is for a gap: a reader who is too slow learns
+/// that events are missing, and the queue never grows.
+fn tell(watchers: &mut HashMap<WatcherId, Sink>, watcher: WatcherId, event: WatchedEvent) {
+    match watchers.get(&watcher) {
+        Some(Sink::OneShot(_)) => {
+            if let Some(Sink::OneShot(sink)) = watchers.remove(&watcher) {
+                let _ = sink.send(event);
+            }
+        }
+        Some(Sink::Persistent(queue)) => {
+            let item = if queue.capacity() == 1 {
+                WatchItem::Gap
+            } else {
+                WatchItem::Event(event)
+            };
+            let _ = queue.try_send(item);
+        }
+        None => {}
+    }
+}
+
+pub(crate) enum SocketOrder {
+    Connect(zk_proto::HostPort),
+    Disconnect,
+}
+
+/// Runs the session until it is over.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let abandon = AbandonOnDrop(shared);
+    let shared = &abandon.0;
+    let mut socket = Socket::default();
+    while let Some(due) = socket.step(shared) {
+        socket.wait(shared, due).await;
+    }
+    debug!("zookeeper driver ends");
+}
+
+/// The connection, or the attempt to make one.
+#[derive(Default)]
+struct Socket {
+    stream: Option<TcpStream>,
+    dialing: Option<Dialing>,
+    input: BytesMut,
+    output: BytesMut,
+}
+
+type Dialing = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+
+/// Bytes read at once. A reply may be larger; it is read in several turns.
+const READ_BYTES: usize = 64 * 1024;
+
+impl Socket {
+    /// Brings session and socket level: outputs are done, outgoing bytes are written as far as the socket takes them.
+    /// Returns when the session wants to be woken; `None` when it is over.
+    fn step(&mut self, shared: &Shared) -> Option<Instant> {
+        loop {
+            let mut guard = shared.lock();
+            let inner = &mut *guard;
+            let now = Instant::now();
+            if inner.session.poll_timeout().is_some_and(|at| now >= at) {
+                inner.session.handle_input(now, Input::Timeout);
+            }
+            let order = shared.deliver(inner);
+            if self.output.is_empty() {
+                std::mem::swap(&mut self.output, inner.session.outgoing());
+            } else {
+                self.output.extend_from_slice(inner.session.outgoing());
+                inner.session.outgoing().clear();
+            }
+            let due = inner.session.poll_timeout();
+            match order {
+                Some(SocketOrder::Connect(host)) => {
+                    inner.peer = None;
+                    drop(guard);
+                    self.close();
+                    self.dialing = Some(Box::pin(dial::dial(host)));
+                    continue;
+                }
+                Some(SocketOrder::Disconnect) => {
+                    inner.peer = None;
+                    drop(guard);
+                    // The last words, such as the end of a session, as far as they go at once.
+                    if let Some(stream) = &self.stream {
+                        let _ = stream.try_write(&self.output);
+                    }
+                    self.close();
+                    continue;
+                }
+                None => drop(guard),
+            }
+            if let Err(error) = self.write() {
+                self.lost(shared, error.to_string());
+                continue;
+            }
+            return due;
+        }
+    }
+
+    /// Waits until there is something to do, and does the socket's part of it.
+    async fn wait(&mut self, shared: &Shared, due: Instant) {
+        let wants_to_write = !self.output.is_empty();
+        tokio::select! {
+            () = shared.wake.notified() => {}
+            () = tokio::time::sleep_until(due.into()) => {}
+            connected = async { self.dialing.as_mut().expect("guarded").await }, if self.dialing.is_some() => {
+                self.dialing = None;
+                self.dialed(shared, connected);
+            }
+            readable = async { self.stream.as_ref().expect("guarded").readable().await }, if self.stream.is_some() => {
+                if let Err(error) = readable.and_then(|()| self.read(shared)) {
+                    self.lost(shared, error.to_string());
+                }
+            }
+            // What `step` could not write is written there as soon as the socket takes it.
+            _ = async { self.stream.as_ref().expect("guarded").writable().await }, if self.stream.is_some() && wants_to_write => {}
+        }
+    }
+
+    fn dialed(&mut self, shared: &Shared, connected: io::Result<TcpStream>) {
+        let mut inner = shared.lock();
+        match connected {
+            Ok(stream) => {
+                inner.peer = stream.peer_addr().ok();
+                self.stream = Some(stream);
+                inner.session.handle_input(Instant::now(), Input::Connected);
+            }
+            Err(error) => {
+                debug!(host = %inner.session.current_host(), %error, "zookeeper server not reached");
+                inner
+                    .session
+                    .handle_input(Instant::now(), Input::ConnectFailed(error.to_string()));
+            }
+        }
+    }
+
+    fn read(&mut self, shared: &Shared) -> io::Result<()> {
+        let Some(stream) = &self.stream else {
+            return Ok(());
+        };
+        self.input.reserve(READ_BYTES);
+        match stream.try_read_buf(&mut self.input) {
+            Ok(0) => Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the server closed the connection",
+            )),
+            Ok(_) => {
+                shared
+                    .lock()
+                    .session
+                    .handle_input(Instant::now(), Input::Received(&mut self.input));
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let Some(stream) = &self.stream else {
+            return Ok(());
+        };
+        while !self.output.is_empty() {
+            match stream.try_write(&self.output) {
+                Ok(count) => self.output.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, shared: &Shared, reason: String) {
+        debug!(%reason, "zookeeper connection lost");
+        self.close();
+        let mut inner = shared.lock();
+        inner.peer = None;
+        inner
+            .session
+            .handle_input(Instant::now(), Input::Lost(reason));
+    }
+
+    fn close(&mut self) {
+        self.stream = None;
+        self.dialing = None;
+        self.input.clear();
+        self.output.clear();
+    }
+}
+
+/// When the driver's task goes (its runtime ends, or it panics), nobody is left waiting.
+struct AbandonOnDrop(Arc<Shared>);
+
+impl Drop for AbandonOnDrop {
+    fn drop(&mut self) {
+        let mut inner = self.0.lock();
+        inner.session.abandon();
+        while self.0.deliver(&mut inner).is_some() {}
+    }
+}

@@ -1,0 +1,111 @@
+//! How a client connects.
+
+use std::fmt;
+use std::time::Duration;
+
+use zk_proto::frame;
+
+/// What a client is opened with. The defaults suit a service in a data centre.
+#[derive(Clone)]
+pub struct ConnectOptions {
+    pub(crate) session_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) max_incoming_bytes: usize,
+    pub(crate) max_outgoing_bytes: usize,
+    pub(crate) max_requests: usize,
+    pub(crate) auth: Vec<(String, Vec<u8>)>,
+    pub(crate) seed: Option<u64>,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            session_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(15),
+            request_timeout: Duration::from_secs(15),
+            max_incoming_bytes: 4 * 1024 * 1024,
+            max_outgoing_bytes: frame::DEFAULT_MAX_BYTES,
+            max_requests: 100_000,
+            auth: Vec::new(),
+            seed: None,
+        }
+    }
+}
+
+impl ConnectOptions {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The session timeout to ask for, 30 s by default. The server clamps it, usually to 4 to 40 s.
+    #[must_use]
+    pub fn session_timeout(mut self, timeout: Duration) -> Self {
+        self.session_timeout = timeout;
+        self
+    }
+
+    /// How long [`Client::connect`](crate::Client::connect) tries all servers, 15 s by default.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a call waits for its answer, 15 s by default, time without a connection included.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// The largest frame to accept, in bytes, 4 MiB by default. A larger one costs the connection.
+    #[must_use]
+    pub fn max_incoming_bytes(mut self, bytes: usize) -> Self {
+        self.max_incoming_bytes = bytes;
+        self
+    }
+
+    /// The largest frame to send, in bytes; the servers' own limit (`jute.maxbuffer`, 1048575) by default.
+    #[must_use]
+    pub fn max_outgoing_bytes(mut self, bytes: usize) -> Self {
+        self.max_outgoing_bytes = bytes;
+        self
+    }
+
+    /// How many requests may wait for an answer at once, 100,000 by default. One more is refused.
+    #[must_use]
+    pub fn max_requests(mut self, count: usize) -> Self {
+        self.max_requests = count;
+        self
+    }
+
+    /// Proves an identity at every connect, such as `("digest", "user:password")`.
+    #[must_use]
+    pub fn auth(mut self, scheme: impl Into<String>, credentials: impl Into<Vec<u8>>) -> Self {
+        self.auth.push((scheme.into(), credentials.into()));
+        self
+    }
+
+    /// Fixes the order in which servers are tried and the jitter of retries, for tests.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+/// Hides the credentials.
+impl fmt::Debug for ConnectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let schemes: Vec<_> = self.auth.iter().map(|(scheme, _)| scheme).collect();
+        f.debug_struct("ConnectOptions")
+            .field("session_timeout", &self.session_timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .field("auth", &schemes)
+            .finish_non_exhaustive()
+    }
+}
