@@ -1,0 +1,515 @@
+//! The requests of an open session: decoded, served and answered, one after the other.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use zk_proto::record::{
+    AddWatchMode, AddWatchResponse, AuthRequest, Children, ClientInfo, Create2Response,
+    CreateResponse, EventType, ExistsResponse, GetAclResponse, GetAllChildrenNumberResponse,
+    GetChildren2Response, GetChildrenResponse, GetDataResponse, GetEphemeralsResponse, MultiOp,
+    MultiRequest, MultiResponse, MultiResult, ReplyHeader, Request, RequestHeader, SaslResponse,
+    SetAclResponse, SetDataResponse, SetWatchesRequest, SyncResponse, WhoAmIResponse,
+};
+use zk_proto::{
+    Decode, DecodeErrorKind, Encode, ErrorCode, OpCode, Perms, Reader, SessionId, Xid, Zxid,
+};
+
+use super::access::{self, Identity};
+use super::connection::IDENTITIES_MAX;
+use super::tree::Znode;
+use super::write::{Author, Outcome};
+use super::{ConnectionId, Core, Now};
+
+/// A request's circumstances.
+struct Asker {
+    now: Now,
+    connection: ConnectionId,
+    session: SessionId,
+    identities: Arc<[Identity]>,
+}
+
+impl Core {
+    /// Serves one frame of an open session.
+    pub(super) fn request(&mut self, now: Now, id: ConnectionId, payload: &Bytes) {
+        let mut reader = Reader::new(payload);
+        let Ok(header) = RequestHeader::decode(&mut reader) else {
+            return self.finish(id);
+        };
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        let Some(session) = connection.session else {
+            return;
+        };
+        connection.log.last_opcode = Some(header.opcode);
+        connection.log.last_xid = header.xid;
+        let identities = Arc::clone(&connection.identities);
+        self.sessions.touch(session, now.monotonic_ms);
+        let asker = Asker {
+            now,
+            connection: id,
+            session,
+            identities,
+        };
+        let mut body = BytesMut::new();
+        let request = match Request::decode(header.opcode, &mut reader) {
+            Ok(request) => request,
+            Err(error) => return self.refuse(&asker, header, error.kind),
+        };
+        match request {
+            Request::Auth(auth) => self.authenticate(&asker, header.xid, auth),
+            Request::Sasl(_) => {
+                SaslResponse { token: None }.encode(&mut body);
+                self.reply(&asker, header.xid, Zxid(0), Ok(()), &body);
+            }
+            Request::Ping => self.reply(&asker, Xid::PING, self.last_zxid, Ok(()), &[]),
+            Request::CloseSession => {
+                // The connection hears of its own ephemerals first, then the answer, then the end.
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.input.clear();
+                }
+                self.sessions.detach(session, id);
+                self.end_session(now, session);
+                self.reply(&asker, header.xid, self.last_zxid, Ok(()), &[]);
+                self.finish(id);
+            }
+            request => {
+                let result = self.serve(&asker, request, &mut body);
+                self.reply(&asker, header.xid, self.last_zxid, result, &body);
+            }
+        }
+    }
+
+    fn reply(
+        &mut self,
+        asker: &Asker,
+        xid: Xid,
+        zxid: Zxid,
+        result: Result<(), ErrorCode>,
+        body: &[u8],
+    ) {
+        let err = result.err().unwrap_or(ErrorCode::OK);
+        if let Some(connection) = self.connections.get_mut(&asker.connection) {
+            connection.push_reply(ReplyHeader { xid, zxid, err }, body, asker.now);
+        }
+    }
+
+    /// Answers a request that could not be read. The connection goes on, unless the opcode is unknown or the request
+    /// was one of the network's own.
+    fn refuse(&mut self, asker: &Asker, header: RequestHeader, kind: DecodeErrorKind) {
+        match header.opcode {
+            OpCode::AUTH | OpCode::SASL => self.finish(asker.connection),
+            // Here the unknown opcode is one within the multi.
+            OpCode::MULTI | OpCode::MULTI_READ => self.refuse_broken(asker, header),
+            _ if matches!(kind, DecodeErrorKind::UnknownOpCode(_)) => {
+                let result = Err(ErrorCode::UNIMPLEMENTED);
+                self.reply(asker, header.xid, Zxid(-1), result, &[]);
+                self.finish(asker.connection);
+            }
+            _ => self.refuse_broken(asker, header),
+        }
+    }
+
+    fn refuse_broken(&mut self, asker: &Asker, header: RequestHeader) {
+        if is_write(header.opcode) {
+            self.begin(asker.now);
+        }
+        let result = Err(ErrorCode::MARSHALLING_ERROR);
+        self.reply(asker, header.xid, self.last_zxid, result, &[]);
+    }
+
+    fn authenticate(&mut self, asker: &Asker, xid: Xid, request: AuthRequest<'_>) {
+        let Some(connection) = self.connections.get_mut(&asker.connection) else {
+            return;
+        };
+        let credentials = request.auth.unwrap_or_default();
+        let proven = Identity::prove(request.scheme, credentials, connection.peer.ip());
+        let result = proven.and_then(|identity| {
+            if connection.identities.contains(&identity) {
+                return Ok(());
+            }
+            if connection.identities.len() >= IDENTITIES_MAX {
+                return Err(ErrorCode::AUTH_FAILED);
+            }
+            connection.identities = connection
+                .identities
+                .iter()
+                .cloned()
+                .chain([identity])
+                .collect();
+            Ok(())
+        });
+        self.reply(asker, xid, Zxid(0), result, &[]);
+        if result.is_err() {
+            self.finish(asker.connection);
+        }
+    }
+
+    /// Serves a request and writes the record of its answer into `body`.
+    fn serve(
+        &mut self,
+        asker: &Asker,
+        request: Request<'_>,
+        body: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        match request {
+            Request::Create(r) => self.write(asker, &MultiOp::Create(r), body),
+            Request::Create2(r) => self.write(asker, &MultiOp::Create2(r), body),
+            Request::CreateContainer(r) => self.write(asker, &MultiOp::CreateContainer(r), body),
+            Request::CreateTtl(r) => self.write(asker, &MultiOp::CreateTtl(r), body),
+            Request::Delete(r) => self.write(asker, &MultiOp::Delete(r), body),
+            Request::SetData(r) => self.write(asker, &MultiOp::SetData(r), body),
+            // Real servers never answer a check that succeeds; a header alone harms nobody.
+            Request::Check(r) => self.write(asker, &MultiOp::Check(r), body),
+            Request::SetAcl(r) => {
+                let author = asker.author(self.begin(asker.now));
+                let (stat, change) = self.tree.apply_set_acl(&r, author)?;
+                self.commit(&[change], author.stamp.zxid);
+                SetAclResponse { stat }.encode(body);
+                Ok(())
+            }
+            Request::Multi(r) => self.multi(asker, &r, body),
+            Request::MultiRead(r) => self.multi_read(asker, &r, body),
+            Request::Reconfig(_) => {
+                self.begin(asker.now);
+                Err(ErrorCode::RECONFIG_DISABLED)
+            }
+            Request::Exists(r) => {
+                if r.path.contains('\0') {
+                    return Err(ErrorCode::BAD_ARGUMENTS);
+                }
+                let result = self.readable(asker, r.path).map(Znode::stat);
+                if r.watch && matches!(result, Ok(_) | Err(ErrorCode::NO_NODE)) {
+                    self.watches.data.add_one_shot(r.path, asker.connection);
+                }
+                ExistsResponse { stat: result? }.encode(body);
+                Ok(())
+            }
+            Request::GetData(r) => {
+                get_data(self.readable(asker, r.path)?).encode(body);
+                if r.watch {
+                    self.watches.data.add_one_shot(r.path, asker.connection);
+                }
+                Ok(())
+            }
+            Request::GetChildren(r) => {
+                let children = children(self.readable(asker, r.path)?);
+                GetChildrenResponse { children }.encode(body);
+                if r.watch {
+                    self.watches.child.add_one_shot(r.path, asker.connection);
+                }
+                Ok(())
+            }
+            Request::GetChildren2(r) => {
+                let znode = self.readable(asker, r.path)?;
+                GetChildren2Response {
+                    children: children(znode),
+                    stat: znode.stat(),
+                }
+                .encode(body);
+                if r.watch {
+                    self.watches.child.add_one_shot(r.path, asker.connection);
+                }
+                Ok(())
+            }
+            Request::GetAcl(r) => {
+                let znode = self.tree.get(r.path).ok_or(ErrorCode::NO_NODE)?;
+                access::check(&znode.acl, Perms::READ | Perms::ADMIN, &asker.identities)?;
+                let may_see = access::check(&znode.acl, Perms::ADMIN, &asker.identities).is_ok();
+                GetAclResponse {
+                    acl: if may_see {
+                        znode.acl.to_vec()
+                    } else {
+                        access::masked(&znode.acl)
+                    },
+                    stat: znode.stat(),
+                }
+                .encode(body);
+                Ok(())
+            }
+            Request::Sync(r) => {
+                SyncResponse { path: r.path }.encode(body);
+                Ok(())
+            }
+            Request::GetEphemerals(r) => {
+                let prefix = r.prefix.unwrap_or_default().trim();
+                let paths = self.tree.ephemerals(asker.session);
+                let wanted = paths.filter(|path| path.starts_with(prefix));
+                GetEphemeralsResponse {
+                    paths: wanted.collect(),
+                }
+                .encode(body);
+                Ok(())
+            }
+            Request::GetAllChildrenNumber(r) => {
+                self.readable(asker, r.path)?;
+                let total = self.tree.visit(r.path, |_, _| {}) - 1;
+                GetAllChildrenNumberResponse {
+                    total: i32::try_from(total).unwrap_or(i32::MAX),
+                }
+                .encode(body);
+                Ok(())
+            }
+            Request::WhoAmI => {
+                let clients = asker.identities.iter().map(|identity| ClientInfo {
+                    scheme: identity.scheme.name(),
+                    user: identity.user(),
+                });
+                WhoAmIResponse {
+                    clients: clients.collect(),
+                }
+                .encode(body);
+                Ok(())
+            }
+            Request::AddWatch(r) => {
+                match r.mode {
+                    AddWatchMode::PERSISTENT => {
+                        self.watches.add_persistent(r.path, asker.connection);
+                    }
+                    AddWatchMode::PERSISTENT_RECURSIVE => {
+                        self.watches.add_recursive(r.path, asker.connection);
+                    }
+                    _ => return Err(ErrorCode::MARSHALLING_ERROR),
+                }
+                AddWatchResponse { err: ErrorCode::OK }.encode(body);
+                Ok(())
+            }
+            Request::CheckWatches(r) => self.find_watch(asker, r.path, r.watcher_type),
+            Request::RemoveWatches(r) => {
+                self.find_watch(asker, r.path, r.watcher_type)?;
+                self.watches
+                    .remove(r.path, asker.connection, r.watcher_type);
+                Ok(())
+            }
+            Request::SetWatches(r) => {
+                self.set_watches(asker, &r);
+                Ok(())
+            }
+            Request::SetWatches2(r) => {
+                self.set_watches(asker, &r.one_shot);
+                for path in r.persistent {
+                    self.watches.add_persistent(path, asker.connection);
+                }
+                for path in r.persistent_recursive {
+                    self.watches.add_recursive(path, asker.connection);
+                }
+                Ok(())
+            }
+            _ => Err(ErrorCode::UNIMPLEMENTED),
+        }
+    }
+
+    fn readable(&self, asker: &Asker, path: &str) -> Result<&Znode, ErrorCode> {
+        let znode = self.tree.get(path).ok_or(ErrorCode::NO_NODE)?;
+        access::check(&znode.acl, Perms::READ, &asker.identities)?;
+        Ok(znode)
+    }
+
+    fn write(
+        &mut self,
+        asker: &Asker,
+        op: &MultiOp<'_>,
+        body: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        let author = asker.author(self.begin(asker.now));
+        let (outcome, change) = self.tree.apply(op, author)?;
+        self.commit(change.as_slice(), author.stamp.zxid);
+        match outcome {
+            Outcome::Created { path, stat: None } => CreateResponse { path: &path }.encode(body),
+            Outcome::Created {
+                path,
+                stat: Some(stat),
+            } => Create2Response { path: &path, stat }.encode(body),
+            Outcome::DataSet(stat) => SetDataResponse { stat }.encode(body),
+            Outcome::Deleted | Outcome::Checked => {}
+        }
+        Ok(())
+    }
+
+    /// All or nothing. A failure is told by the results, not by the header.
+    fn multi(
+        &mut self,
+        asker: &Asker,
+        request: &MultiRequest<'_>,
+        body: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        let author = asker.author(self.begin(asker.now));
+        if request.ops.iter().any(is_read) {
+            return Err(ErrorCode::MARSHALLING_ERROR);
+        }
+        let mut outcomes = Vec::new();
+        let mut changes = Vec::new();
+        for op in &request.ops {
+            match self.tree.apply(op, author) {
+                Ok((outcome, change)) => {
+                    outcomes.push(outcome);
+                    changes.extend(change);
+                }
+                Err(code) => {
+                    for change in changes.into_iter().rev() {
+                        self.tree.revert(change);
+                    }
+                    let failed = outcomes.len();
+                    let results = (0..request.ops.len()).map(|index| {
+                        MultiResult::Error(match index {
+                            _ if index < failed => ErrorCode::OK,
+                            _ if index == failed => code,
+                            _ => ErrorCode::RUNTIME_INCONSISTENCY,
+                        })
+                    });
+                    MultiResponse {
+                        results: results.collect(),
+                    }
+                    .encode(body);
+                    return Ok(());
+                }
+            }
+        }
+        self.commit(&changes, author.stamp.zxid);
+        let results = outcomes.iter().map(|outcome| match outcome {
+            Outcome::Created { path, stat: None } => MultiResult::Create { path },
+            Outcome::Created {
+                path,
+                stat: Some(stat),
+            } => MultiResult::Create2(Create2Response { path, stat: *stat }),
+            Outcome::Deleted => MultiResult::Delete,
+            Outcome::DataSet(stat) => MultiResult::SetData { stat: *stat },
+            Outcome::Checked => MultiResult::Check,
+        });
+        MultiResponse {
+            results: results.collect(),
+        }
+        .encode(body);
+        Ok(())
+    }
+
+    /// Each read for itself. An answer that no connection can hold is not finished: the connection is cut by it.
+    fn multi_read(
+        &mut self,
+        asker: &Asker,
+        request: &MultiRequest<'_>,
+        body: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        if !request.ops.iter().all(is_read) {
+            MultiResponse::default().encode(body);
+            return Err(ErrorCode::MARSHALLING_ERROR);
+        }
+        let mut bytes = 0_usize;
+        let mut results = Vec::new();
+        for op in &request.ops {
+            let result = match op {
+                MultiOp::GetData(r) => self
+                    .readable(asker, r.path)
+                    .map(|znode| MultiResult::GetData(get_data(znode))),
+                MultiOp::GetChildren(r) => self
+                    .readable(asker, r.path)
+                    .map(|znode| MultiResult::GetChildren(children(znode))),
+                _ => Err(ErrorCode::MARSHALLING_ERROR),
+            };
+            bytes = bytes.saturating_add(match &result {
+                Ok(MultiResult::GetData(read)) => read.data.map_or(0, <[u8]>::len),
+                Ok(MultiResult::GetChildren(children)) => {
+                    children.iter().map(|name| name.map_or(0, str::len)).sum()
+                }
+                _ => 0,
+            });
+            results.push(result.unwrap_or_else(MultiResult::Error));
+            if bytes > self.options.output_bytes_max {
+                break;
+            }
+        }
+        MultiResponse { results }.encode(body);
+        if bytes > self.options.output_bytes_max {
+            self.abort(asker.connection);
+        }
+        Ok(())
+    }
+
+    fn find_watch(
+        &self,
+        asker: &Asker,
+        path: &str,
+        kind: zk_proto::record::WatcherType,
+    ) -> Result<(), ErrorCode> {
+        match self.watches.has(path, asker.connection, kind) {
+            None => Err(ErrorCode::MARSHALLING_ERROR),
+            Some(false) => Err(ErrorCode::NO_WATCHER),
+            Some(true) => Ok(()),
+        }
+    }
+
+    /// Registers the one-shot watches of a client that was away, and tells it at once of what they would have seen.
+    fn set_watches(&mut self, asker: &Asker, request: &SetWatchesRequest<'_>) {
+        let since = request.relative_zxid;
+        for path in &request.data {
+            match self.tree.get(path).map(|znode| znode.mzxid > since) {
+                None => self.catch_up(asker, EventType::NODE_DELETED, path),
+                Some(true) => self.catch_up(asker, EventType::NODE_DATA_CHANGED, path),
+                Some(false) => self.watches.data.add_one_shot(path, asker.connection),
+            }
+        }
+        for path in &request.exist {
+            if self.tree.get(path).is_some() {
+                self.catch_up(asker, EventType::NODE_CREATED, path);
+            } else {
+                self.watches.data.add_one_shot(path, asker.connection);
+            }
+        }
+        for path in &request.child {
+            match self.tree.get(path).map(|znode| znode.pzxid > since) {
+                None => self.catch_up(asker, EventType::NODE_DELETED, path),
+                Some(true) => self.catch_up(asker, EventType::NODE_CHILDREN_CHANGED, path),
+                Some(false) => self.watches.child.add_one_shot(path, asker.connection),
+            }
+        }
+    }
+
+    /// An event that was missed. It belongs to no transaction of now, so it carries no zxid.
+    fn catch_up(&mut self, asker: &Asker, event: EventType, path: &str) {
+        if let Some(connection) = self.connections.get_mut(&asker.connection) {
+            connection.push_event(event, path, Zxid(-1));
+        }
+    }
+}
+
+impl Asker {
+    fn author(&self, stamp: super::tree::Stamp) -> Author<'_> {
+        Author {
+            session: self.session,
+            identities: &self.identities,
+            stamp,
+        }
+    }
+}
+
+fn get_data(znode: &Znode) -> GetDataResponse<'_> {
+    GetDataResponse {
+        data: znode.data.as_deref(),
+        stat: znode.stat(),
+    }
+}
+
+fn children(znode: &Znode) -> Children {
+    znode.children.iter().collect()
+}
+
+const fn is_read(op: &MultiOp<'_>) -> bool {
+    matches!(op, MultiOp::GetData(_) | MultiOp::GetChildren(_))
+}
+
+/// Whether a request of this kind takes a transaction number, even where it fails.
+const fn is_write(opcode: OpCode) -> bool {
+    matches!(
+        opcode,
+        OpCode::CREATE
+            | OpCode::CREATE2
+            | OpCode::CREATE_CONTAINER
+            | OpCode::CREATE_TTL
+            | OpCode::DELETE
+            | OpCode::SET_DATA
+            | OpCode::SET_ACL
+            | OpCode::CHECK
+            | OpCode::MULTI
+            | OpCode::RECONFIG
+    )
+}

@@ -1,0 +1,82 @@
+//! What a server can be told when it starts.
+
+use std::time::Duration;
+
+/// Settings of one server; [`Default`] gives ZooKeeper's own values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerOptions {
+    /// The unit of session time (`tickTime`, 2 s): sessions expire at multiples of it, and the limits of a session's
+    /// timeout follow from it. At least 1 ms.
+    pub tick: Duration,
+    /// The shortest session timeout that a client may have (`minSessionTimeout`); `None` is two ticks.
+    pub session_timeout_min: Option<Duration>,
+    /// The longest (`maxSessionTimeout`); `None` is twenty ticks.
+    pub session_timeout_max: Option<Duration>,
+    /// How long a connection may stay without a session before it is closed (10 s).
+    pub handshake_timeout: Duration,
+    /// How often containers and znodes with a time to live are looked through
+    /// (`znode.container.checkIntervalMs`, 60 s).
+    pub container_check_interval: Duration,
+    /// The largest frame that a client may send, in bytes of payload (`jute.maxbuffer`, 1048575). One more closes the
+    /// connection.
+    pub frame_bytes_max: usize,
+    /// How many bytes may wait for a client that does not read (16 MiB). A connection with more is cut, its session
+    /// lives on. This bounds a single reply too.
+    pub output_bytes_max: usize,
+    /// How many connections there may be (10,000). More are closed as they come.
+    pub connections_max: usize,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            tick: Duration::from_millis(2000),
+            session_timeout_min: None,
+            session_timeout_max: None,
+            handshake_timeout: Duration::from_secs(10),
+            container_check_interval: Duration::from_secs(60),
+            frame_bytes_max: zk_proto::frame::DEFAULT_MAX_BYTES,
+            output_bytes_max: 16 << 20,
+            connections_max: 10_000,
+        }
+    }
+}
+
+impl ServerOptions {
+    pub(crate) fn tick_ms(&self) -> u64 {
+        millis(self.tick).max(1)
+    }
+
+    /// The shortest and the longest session timeout, in milliseconds. A maximum below the minimum gives way to it.
+    pub(crate) fn session_timeout_limits_ms(&self) -> (i32, i32) {
+        let limit = |given: Option<Duration>, ticks: u64| {
+            let ms = given.map_or(self.tick_ms().saturating_mul(ticks), millis);
+            i32::try_from(ms).unwrap_or(i32::MAX).max(1)
+        };
+        let min = limit(self.session_timeout_min, 2);
+        (min, limit(self.session_timeout_max, 20).max(min))
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_follow_the_tick_unless_they_are_given() {
+        assert_eq!(
+            ServerOptions::default().session_timeout_limits_ms(),
+            (4000, 40_000)
+        );
+        let options = ServerOptions {
+            tick: Duration::from_millis(100),
+            session_timeout_min: Some(Duration::from_secs(5)),
+            ..ServerOptions::default()
+        };
+        assert_eq!(options.session_timeout_limits_ms(), (5000, 5000));
+    }
+}
