@@ -5,6 +5,7 @@
 //! says to run `./tests/run`, which prepares them all.
 //!
 //! - [`zookeeper`]: a real ZooKeeper, in a container or as a plain process, with restarts and pauses.
+//! - [`backend`]: one body, run on the embedded server and on the real one.
 //! - [`node`]: the `hs2-node` program as a child process.
 //! - [`peers`]: beeline, Hive's JDBC driver, impyla, PyHive and kazoo.
 //! - [`proxy`]: a TCP proxy that cuts, holds and delays.
@@ -14,6 +15,7 @@
     reason = "a test harness reports by panicking; the module documentation says so once"
 )]
 
+pub mod backend;
 pub mod command;
 pub mod node;
 pub mod peers;
