@@ -11,3 +11,6 @@
 )]
 
 pub mod rowset;
+pub mod sasl;
+pub mod tcli;
+pub mod thrift;

@@ -245,6 +245,22 @@ impl<'a> ColumnSlice<'a> {
         })
     }
 
+    /// A slice whose values have been checked, all rows of it.
+    pub(crate) const fn of_checked(
+        kind: ColumnKind,
+        values: &'a [u8],
+        rows: usize,
+        nulls: &'a [u8],
+    ) -> Self {
+        Self {
+            kind,
+            values,
+            rows,
+            nulls,
+            null_bit_offset: 0,
+        }
+    }
+
     /// What the elements are.
     #[must_use]
     pub const fn kind(&self) -> ColumnKind {

@@ -28,10 +28,13 @@
 #[cfg(feature = "arrow")]
 pub mod arrow;
 mod column;
+mod compact;
 mod nulls;
+mod read;
 mod write;
 
 pub use column::{ColumnKind, ColumnSlice, WireBatch, WireColumn};
+pub use read::{Cell, Column, RowSet};
 pub use write::{RowSetLayout, row_set_len, write_row_set};
 
 /// Why a row set could not be written, sliced or read.
