@@ -209,11 +209,7 @@ pub enum ConnectError {
     #[error(transparent)]
     ConnectString(#[from] ConnectStringError),
     /// No server took the session in time.
-    #[error(
-        "no ZooKeeper server of {} took a session within {elapsed:.1?}: {}",
-        names(tried),
-        reasons(tried)
-    )]
+    #[error("no ZooKeeper server took a session within {:.1} s: {}", elapsed.as_secs_f64(), reasons(tried))]
     Unreachable {
         /// Every server, and what the last attempt to reach it met.
         tried: Vec<Attempt>,
@@ -232,14 +228,6 @@ pub struct Attempt {
     pub host: HostPort,
     /// What the last attempt met; `None` when there was none, or it is still under way.
     pub failure: Option<String>,
-}
-
-fn names(tried: &[Attempt]) -> String {
-    let names: Vec<_> = tried
-        .iter()
-        .map(|attempt| attempt.host.to_string())
-        .collect();
-    names.join(", ")
 }
 
 fn reasons(tried: &[Attempt]) -> String {

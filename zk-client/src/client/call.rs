@@ -13,7 +13,7 @@ use zk_proto::{DecodeError, ErrorCode, OpCode};
 use super::Client;
 use crate::driver::{Shared, Sink, Token};
 use crate::error::{Error, Outcome};
-use crate::session::{CallError, Reply, WatchKind, WatcherId};
+use crate::session::{CallError, Reply, SessionState, WatchKind, WatcherId};
 
 impl Client {
     /// The server's path of a caller's path.
@@ -105,6 +105,10 @@ impl Call {
         inner
             .session
             .submit(Instant::now(), request, watch, Token { call: id, reply });
+        if matches!(inner.session.state(), SessionState::Ended(_)) {
+            // The driver has gone: the refusal is delivered here.
+            while shared.deliver(inner).is_some() {}
+        }
         drop(guard);
         shared.wake();
         Self {
