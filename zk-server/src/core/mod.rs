@@ -440,6 +440,3 @@ impl Core {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
