@@ -1,6 +1,8 @@
 //! The bytes of real clients and servers, decoded to fields and, where we write such messages, encoded again byte
 //! for byte. `golden/frames.json` says of each where it was captured.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests, too, fail loudly.
+
 use bytes::{Bytes, BytesMut};
 use hs2_proto::rowset::{Cell, ColumnKind, RowSet, RowSetLayout, write_row_set};
 use hs2_proto::sasl::{Negotiation, Plain, SaslStatus, take_frame, write_frame, write_negotiation};

@@ -199,7 +199,7 @@ pub fn estimated_bytes(batch: &RecordBatch) -> usize {
         .sum()
 }
 
-fn unsupported(field: &Field) -> EncodeError {
+pub(super) fn unsupported(field: &Field) -> EncodeError {
     EncodeError::Unsupported {
         column: field.name().clone(),
         data_type: field.data_type().clone(),

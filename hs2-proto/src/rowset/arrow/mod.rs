@@ -4,9 +4,10 @@
 //! in Hive's JSON-like form. The field metadata entry [`HIVE_TYPE`] says what Arrow's types cannot: `varchar(20)`,
 //! `char(10)`, `timestamp with local time zone`, `interval_year_month`, or `map<string,int>` for text that is one.
 
-// Only arrays of our own process come this way, and every index is checked or bounded by its array's length.
-// What comes from the network is read elsewhere, under the crate's strict lints.
 mod civil;
+mod decode;
+// Encoding takes arrays of our own process, and every index there is bounded by its array's length; what comes
+// from the network goes through `decode` and `parse`, under the crate's strict lints.
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -16,6 +17,8 @@ mod encode;
 mod hive_type;
 #[allow(clippy::indexing_slicing)]
 mod json;
+mod parse;
+mod schema;
 #[allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -24,9 +27,11 @@ mod json;
 mod text;
 mod writer;
 
+pub use decode::{BatchDecoder, BatchError, decode_row_set};
 pub use encode::{
     EncodeError, column_kind, column_kinds, encode_array, encode_batch, estimated_bytes,
 };
+pub use schema::{arrow_schema, table_schema};
 
 /// The key of a field's metadata that holds its Hive type, in Hive's own words and in any case.
 pub const HIVE_TYPE: &str = "hive.type";
