@@ -1,14 +1,28 @@
 //! Watches: notifications, `addWatch` (106, since 3.6.0), `removeWatches` (18) and `checkWatches` (17, since 3.5.0),
 //! `setWatches` (101) and `setWatches2` (105, since 3.6.0).
 
+use std::fmt;
+
 use bytes::{BufMut, BytesMut};
 
 use crate::jute::{Decode, Encode, Reader, put_string, put_strings};
 use crate::{DecodeError, ErrorCode, Zxid};
 
-/// What has happened to a znode. Open: an unknown number is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What has happened to a znode. Open: an unknown number is kept. Printed by its name in Java, such as `NodeCreated`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventType(pub i32);
+
+impl fmt::Debug for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::NODE_CREATED => "NodeCreated",
+            Self::NODE_DELETED => "NodeDeleted",
+            Self::NODE_DATA_CHANGED => "NodeDataChanged",
+            Self::NODE_CHILDREN_CHANGED => "NodeChildrenChanged",
+            Self(other) => return write!(f, "EventType({other})"),
+        })
+    }
+}
 
 impl EventType {
     /// The znode was created.
