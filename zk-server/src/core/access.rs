@@ -123,11 +123,8 @@ pub(super) fn resolve(acl: &[Acl], who: &[Identity]) -> Result<Arc<[Acl]>, Error
     for entry in acl {
         let valid = match &*entry.scheme {
             "world" => entry.id == "anyone",
-            "digest" => {
-                let mut parts = entry.id.split(':');
-                let mut part = || parts.next().is_some_and(|part| !part.is_empty());
-                part() && part() && parts.next().is_none()
-            }
+            // The real server splits as Java does: colons at the end do not count, the user may be empty.
+            "digest" => entry.id.trim_end_matches(':').split(':').count() == 2,
             "ip" => Network::parse(&entry.id).is_some(),
             "auth" => {
                 // The peer's address is no proof.
@@ -277,6 +274,8 @@ mod tests {
             );
         }
         assert_eq!(resolve(&[], &who), Err(ErrorCode::INVALID_ACL));
+        // Odd, and accepted by real servers.
+        assert!(resolve(&[acl("digest::b:r")], &who).is_ok());
     }
 
     #[test]

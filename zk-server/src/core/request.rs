@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use zk_proto::record::{
-    AddWatchMode, AddWatchResponse, AuthRequest, Children, ClientInfo, Create2Response,
+    AddWatchMode, AddWatchResponse, AuthRequest, Children, ClientInfo, Create2Response, CreateMode,
     CreateResponse, EventType, ExistsResponse, GetAclResponse, GetAllChildrenNumberResponse,
     GetChildren2Response, GetChildrenResponse, GetDataResponse, GetEphemeralsResponse, MultiOp,
     MultiRequest, MultiResponse, MultiResult, ReplyHeader, Request, RequestHeader, SaslResponse,
@@ -17,7 +17,7 @@ use zk_proto::{
 use super::access::{self, Identity};
 use super::connection::IDENTITIES_MAX;
 use super::tree::Znode;
-use super::write::{Author, Outcome};
+use super::write::{Author, Outcome, is_mode_without_ttl};
 use super::{ConnectionId, Core, Now};
 
 /// A request's circumstances.
@@ -168,7 +168,7 @@ impl Core {
                 SetAclResponse { stat }.encode(body);
                 Ok(())
             }
-            Request::Multi(r) => self.multi(asker, &r, body),
+            Request::Multi(r) => self.multi(asker, r, body),
             Request::MultiRead(r) => self.multi_read(asker, &r, body),
             Request::Reconfig(_) => {
                 self.begin(asker.now);
@@ -330,17 +330,25 @@ impl Core {
     fn multi(
         &mut self,
         asker: &Asker,
-        request: &MultiRequest<'_>,
+        request: MultiRequest<'_>,
         body: &mut BytesMut,
     ) -> Result<(), ErrorCode> {
         let author = asker.author(self.begin(asker.now));
-        if request.ops.iter().any(is_read) {
+        if !request.ops.iter().all(is_legal_in_multi) {
             return Err(ErrorCode::MARSHALLING_ERROR);
         }
+        let ops_count = request.ops.len();
         let mut outcomes = Vec::new();
         let mut changes = Vec::new();
-        for op in &request.ops {
-            match self.tree.apply(op, author) {
+        for op in request.ops {
+            // Within a multi the mode alone makes a container.
+            let op = match op {
+                MultiOp::Create(r) | MultiOp::Create2(r) if r.mode == CreateMode::CONTAINER => {
+                    MultiOp::CreateContainer(r)
+                }
+                op => op,
+            };
+            match self.tree.apply(&op, author) {
                 Ok((outcome, change)) => {
                     outcomes.push(outcome);
                     changes.extend(change);
@@ -350,7 +358,7 @@ impl Core {
                         self.tree.revert(change);
                     }
                     let failed = outcomes.len();
-                    let results = (0..request.ops.len()).map(|index| {
+                    let results = (0..ops_count).map(|index| {
                         MultiResult::Error(match index {
                             _ if index < failed => ErrorCode::OK,
                             _ if index == failed => code,
@@ -383,7 +391,7 @@ impl Core {
         Ok(())
     }
 
-    /// Each read for itself. An answer that no connection can hold is not finished: the connection is cut by it.
+    /// Each read for itself, and none leaves a watch, whatever it asks. An answer that no connection can hold is not finished: the connection is cut by it.
     fn multi_read(
         &mut self,
         asker: &Asker,
@@ -495,6 +503,17 @@ fn children(znode: &Znode) -> Children {
 
 const fn is_read(op: &MultiOp<'_>) -> bool {
     matches!(op, MultiOp::GetData(_) | MultiOp::GetChildren(_))
+}
+
+/// A mode that does not go with the opcode breaks the whole multi, where a request alone is told `BadArguments`.
+fn is_legal_in_multi(op: &MultiOp<'_>) -> bool {
+    match op {
+        MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => {
+            is_mode_without_ttl(r.mode)
+        }
+        MultiOp::CreateTtl(r) => r.create.mode.has_ttl(),
+        op => !is_read(op),
+    }
 }
 
 /// Whether a request of this kind takes a transaction number, even where it fails.

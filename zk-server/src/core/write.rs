@@ -110,9 +110,7 @@ impl Tree {
                 Kind::Ttl(ttl_ms)
             }
             Some(_) => return Err(ErrorCode::BAD_ARGUMENTS),
-            None if !(CreateMode::PERSISTENT.0..=CreateMode::CONTAINER.0).contains(&mode.0) => {
-                return Err(ErrorCode::BAD_ARGUMENTS);
-            }
+            None if !is_mode_without_ttl(mode) => return Err(ErrorCode::BAD_ARGUMENTS),
             // The opcode makes the container; the mode of that name alone makes a persistent znode.
             None if opcode == OpCode::CREATE_CONTAINER => Kind::Container,
             None if mode.is_ephemeral() => Kind::Ephemeral(author.session),
@@ -169,6 +167,11 @@ impl Tree {
             .map(super::tree::Znode::stat)
             .unwrap_or_default()
     }
+}
+
+/// Whether a znode of this mode can be created without a time to live.
+pub(super) fn is_mode_without_ttl(mode: CreateMode) -> bool {
+    (CreateMode::PERSISTENT.0..=CreateMode::CONTAINER.0).contains(&mode.0)
 }
 
 /// The parent's path, from a text that need not be a path: the real server looks for the parent before it looks at

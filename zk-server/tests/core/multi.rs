@@ -113,6 +113,22 @@ fn containers_and_times_to_live_answer_with_their_stat() {
 }
 
 #[test]
+fn a_mode_makes_a_container_here_and_a_wrong_one_breaks_the_whole() {
+    let mut lab = Lab::new();
+    let client = lab.client();
+    let ops = vec![MultiOp::Create(new("/c", CreateMode::CONTAINER))];
+    let reply = multi(&mut lab, client, ops);
+    let response: MultiResponse<'_> = reply.body();
+    assert!(matches!(response.results[..], [MultiResult::Create2(_)]));
+    for mode in [-1, 5, 6, 7] {
+        let ops = vec![delete("/c"), MultiOp::Create(new("/x", CreateMode(mode)))];
+        let reply = multi(&mut lab, client, ops);
+        assert_eq!(reply.code(), ErrorCode::MARSHALLING_ERROR, "{mode}");
+    }
+    assert!(lab.stat(client, "/c").is_some());
+}
+
+#[test]
 fn an_empty_multi_is_legal() {
     let mut lab = Lab::new();
     let client = lab.client();
@@ -140,7 +156,11 @@ fn each_read_of_a_multi_read_stands_for_itself() {
     let client = lab.client();
     lab.create(client, "/a").unwrap();
     let ops = vec![
-        get("/a"),
+        // The real server passes over the wish to watch.
+        MultiOp::GetData(GetDataRequest {
+            path: "/a",
+            watch: true,
+        }),
         get("/missing"),
         MultiOp::GetChildren(GetChildrenRequest {
             path: "/",
@@ -160,6 +180,8 @@ fn each_read_of_a_multi_read_stands_for_itself() {
         }
         other => panic!("{other:?}"),
     }
+    lab.set(client, "/a", "x");
+    assert_eq!(lab.events(client), []);
 }
 
 fn multi(lab: &mut Lab, client: Client, ops: Vec<MultiOp<'_>>) -> Reply {
