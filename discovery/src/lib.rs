@@ -36,14 +36,26 @@
 //!
 //! None of this needs a connection: without the default feature `zookeeper` it is all there is.
 
+#[cfg(feature = "zookeeper")]
+mod deregister;
 mod endpoint;
+#[cfg(feature = "zookeeper")]
+mod ensemble;
 mod error;
 mod instance;
 mod jdbc_url;
 mod namespace;
 mod published;
+#[cfg(feature = "zookeeper")]
+mod registration;
+#[cfg(feature = "zookeeper")]
+mod resolve;
 
+#[cfg(feature = "zookeeper")]
+pub use deregister::{DeregisterError, Deregistered, deregister};
 pub use endpoint::{Endpoint, HOST_BYTES_MAX};
+#[cfg(feature = "zookeeper")]
+pub use ensemble::{Ensemble, LookupError};
 pub use error::{
     DataError, EndpointError, NameError, NamespaceError, NotAnInstance, UrlError, UrlProblem,
 };
@@ -54,6 +66,14 @@ pub use jdbc_url::{
 };
 pub use namespace::Namespace;
 pub use published::{DATA_BYTES_MAX, InstanceData, Published, TransportMode};
+#[cfg(feature = "zookeeper")]
+pub use registration::{
+    DeregisteredBy, NewInstance, RegisterError, Registration, RegistrationState,
+};
+#[cfg(feature = "zookeeper")]
+pub use resolve::{Candidates, Instance, Listing, ResolveError, list, resolve};
+#[cfg(feature = "zookeeper")]
+pub use zk_client;
 
 /// Compiles and runs the README's program.
 #[cfg(doctest)]
