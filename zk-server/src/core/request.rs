@@ -111,7 +111,8 @@ impl Core {
     }
 
     fn refuse_broken(&mut self, asker: &Asker, header: RequestHeader) {
-        if is_write(header.opcode) {
+        // Only a multi takes its transaction before it is read.
+        if header.opcode == OpCode::MULTI {
             self.begin(asker.now);
         }
         let result = Err(ErrorCode::MARSHALLING_ERROR);
@@ -514,21 +515,4 @@ fn is_legal_in_multi(op: &MultiOp<'_>) -> bool {
         MultiOp::CreateTtl(r) => r.create.mode.has_ttl(),
         op => !is_read(op),
     }
-}
-
-/// Whether a request of this kind takes a transaction number, even where it fails.
-const fn is_write(opcode: OpCode) -> bool {
-    matches!(
-        opcode,
-        OpCode::CREATE
-            | OpCode::CREATE2
-            | OpCode::CREATE_CONTAINER
-            | OpCode::CREATE_TTL
-            | OpCode::DELETE
-            | OpCode::SET_DATA
-            | OpCode::SET_ACL
-            | OpCode::CHECK
-            | OpCode::MULTI
-            | OpCode::RECONFIG
-    )
 }
