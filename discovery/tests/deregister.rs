@@ -1,4 +1,5 @@
 //! Taking a version off the list: exactly that one, and only once.
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 mod common;
 

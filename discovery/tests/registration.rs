@@ -1,4 +1,5 @@
 //! An instance on the list: how it gets there, stays, and leaves.
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 mod common;
 
@@ -91,6 +92,31 @@ async fn an_expired_session_is_an_accident() {
     admin.delete(&path).await;
     deregistered_by_another(&mut states).await;
     assert!(admin.children().await.is_empty());
+}
+
+/// A dying connection may tell of the deletion, and even answer that the znode is gone.
+#[tokio::test]
+async fn the_last_words_of_an_expired_session_are_no_order() {
+    let server = server().await;
+    let proxy = Proxy::start(server.local_addr()).await;
+    let registration = register(&proxy.servers()).await;
+    let admin = Admin::connect(&server.connect_string()).await;
+    let path = path_of(&registration);
+    let mut states = registration.state();
+    let owner = admin.owner(&path).await.unwrap();
+    proxy.die(&path);
+    let deadline = Instant::now() + SOON;
+    while !proxy.is_dead() {
+        assert!(Instant::now() < deadline, "the registration asks");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(server.expire_session(owner));
+    proxy.heal();
+    let again = |state: &RegistrationState| is_registered(state) && *state != registered(&path);
+    state(&mut states, again).await;
+    assert_eq!(admin.children().await.len(), 1);
+    admin.delete(&path_of(&registration)).await;
+    deregistered_by_another(&mut states).await;
 }
 
 #[tokio::test]

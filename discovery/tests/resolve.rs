@@ -1,4 +1,5 @@
 //! Finding an instance, and saying clearly why there is none.
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 mod common;
 
