@@ -1,0 +1,77 @@
+//! The session core fed with arbitrary bytes at arbitrary moments: every call is answered once, nothing panics.
+#![no_main]
+
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use libfuzzer_sys::fuzz_target;
+use zk_client::HostPort;
+use zk_client::session::{Config, Input, Output, Session};
+use zk_proto::record::{ConnectResponse, GetDataRequest, Request};
+use zk_proto::{Encode, SessionId, frame};
+
+fuzz_target!(|input: &[u8]| {
+    let start = Instant::now();
+    let mut now = start;
+    let config = Config {
+        hosts: vec![HostPort { host: "a".into(), port: 1 }],
+        session_timeout: Duration::from_secs(6),
+        attempt_timeout: Duration::from_secs(1),
+        max_incoming_bytes: 4096,
+        max_outgoing_bytes: 4096,
+        max_requests: 64,
+        auth: vec![],
+        seed: 1,
+    };
+    let mut session: Session<u32> = Session::new(config, now);
+    let (mut asked, mut answered) = (0_u32, 0_u32);
+    let mut received = BytesMut::new();
+    for piece in input.chunks(17) {
+        let (&choice, bytes) = piece.split_first().expect("chunks are not empty");
+        match choice % 8 {
+            0 => session.handle_input(now, Input::Connected),
+            1 => session.handle_input(now, Input::Lost("fuzz".into())),
+            2 => {
+                now += Duration::from_millis(u64::from(choice) * 40);
+                session.handle_input(now, Input::Timeout);
+            }
+            3 => {
+                let request = Request::GetData(GetDataRequest { path: "/a", watch: false });
+                session.submit(now, &request, None, asked);
+                asked += 1;
+            }
+            4 => {
+                let response = ConnectResponse {
+                    protocol_version: 0,
+                    timeout_ms: 6000,
+                    session_id: SessionId(7),
+                    password: Some(&[1; 16]),
+                    read_only: Some(false),
+                };
+                let _ = frame::encode(&mut received, 4096, |out| response.encode(out));
+                session.handle_input(now, Input::Received(&mut received));
+            }
+            5 => {
+                let _ = frame::encode(&mut received, 4096, |out| out.extend_from_slice(bytes));
+                session.handle_input(now, Input::Received(&mut received));
+            }
+            _ => {
+                received.extend_from_slice(bytes);
+                session.handle_input(now, Input::Received(&mut received));
+            }
+        }
+        session.outgoing().clear();
+        while let Some(output) = session.poll_output() {
+            match output {
+                Output::Completed(..) => answered += 1,
+                Output::Connect(_) | Output::Disconnect => received.clear(),
+                _ => {}
+            }
+        }
+    }
+    session.abandon();
+    while let Some(output) = session.poll_output() {
+        answered += u32::from(matches!(output, Output::Completed(..)));
+    }
+    assert_eq!(asked, answered);
+});
