@@ -1,0 +1,282 @@
+//! From a URL to a session: directly, or through ZooKeeper and the servers registered there.
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::options::{Auth, ConnectOptions, SessionOptions};
+use crate::session::Session;
+use discovery::{Discovery, JdbcUrl};
+
+/// Opens a session by a `jdbc:hive2://` URL, or by a plain `host:port`.
+///
+/// With `serviceDiscoveryMode=zooKeeper` the servers registered in the namespace are tried in a random order, each
+/// at most once: one that is dead, hangs or opens no session is passed over; a refused login ends the search, since
+/// every server would refuse it. The URL's user, password, `auth=noSasl`, database, settings, variables and
+/// `fetchSize` count before those of `connect` and `session`.
+///
+/// # Errors
+/// [`Error::AllFailed`] names every server that was tried through ZooKeeper and why it could not be used;
+/// [`Error::LoginRefused`] as soon as one refuses; [`Error::Discovery`] when there was none to try;
+/// [`Error::Url`], and [`Error::Unsupported`] for TLS, HTTP and Kerberos. For a direct URL the error is that of its
+/// server.
+///
+/// # Cancel safety
+/// Safe: what was begun ends.
+pub async fn connect(
+    url: &str,
+    connect: &ConnectOptions,
+    session: &SessionOptions,
+) -> Result<Session, Error> {
+    let url = JdbcUrl::parse_target(url)?;
+    match url.discovery() {
+        Discovery::None => open(&url, connect, session).await,
+        #[cfg(feature = "zookeeper")]
+        Discovery::ZooKeeper {
+            connect_string,
+            namespace,
+            tls: false,
+        } => through_zookeeper(&url, connect_string, namespace, connect, session).await,
+        Discovery::ZooKeeper { .. } if cfg!(feature = "zookeeper") => Err(Error::Unsupported(
+            "this client cannot speak to ZooKeeper over TLS".to_owned(),
+        )),
+        _ => Err(Error::Unsupported(
+            "this client was built without the feature zookeeper: give the server as host:port"
+                .to_owned(),
+        )),
+    }
+}
+
+/// A session with the URL's own server.
+async fn open(
+    url: &JdbcUrl,
+    connect: &ConnectOptions,
+    session: &SessionOptions,
+) -> Result<Session, Error> {
+    let (connect, session) = with_url(url, connect, session)?;
+    let Some(server) = url.hosts().first() else {
+        return Err(Error::Unsupported("the URL names no server".to_owned()));
+    };
+    let connection = Connection::connect(server.host(), server.port(), &connect).await?;
+    Session::open(&connection, &connect.auth, &session).await
+}
+
+/// Servers that are tried before giving up: a fleet of which so many are dead has another problem, and each may cost
+/// a timeout.
+#[cfg(feature = "zookeeper")]
+const ATTEMPTS_MAX: usize = 16;
+
+#[cfg(feature = "zookeeper")]
+async fn through_zookeeper(
+    url: &JdbcUrl,
+    connect_string: &str,
+    namespace: &discovery::Namespace,
+    connect: &ConnectOptions,
+    session: &SessionOptions,
+) -> Result<Session, Error> {
+    use crate::error::Attempt;
+    use discovery::{Candidates, Ensemble, ResolveError};
+
+    // What the URL asks for in vain is said before anything is tried.
+    with_url(url, connect, session)?;
+    let nothing_found = |error: &dyn std::error::Error| Error::Discovery(error.to_string());
+    let ensemble = Ensemble::new(connect_string).map_err(|error| nothing_found(&error))?;
+    let mut candidates = Candidates::list(&ensemble, namespace, None)
+        .await
+        .map_err(|error| nothing_found(&error))?;
+    let mut attempts = Vec::new();
+    while attempts.len() < ATTEMPTS_MAX {
+        let instance = match candidates.next().await {
+            Ok(Some(instance)) => instance,
+            Ok(None) => break,
+            Err(ResolveError::Data { path, source }) => {
+                attempts.push(Attempt {
+                    server: path,
+                    error: Error::Discovery(source.to_string()),
+                });
+                continue;
+            }
+            Err(error) if attempts.is_empty() => return Err(nothing_found(&error)),
+            Err(error) => {
+                attempts.push(Attempt {
+                    server: connect_string.to_owned(),
+                    error: nothing_found(&error),
+                });
+                break;
+            }
+        };
+        let (server, opened) = match instance.data.direct_url(url) {
+            Ok(direct) => {
+                let server = direct.hosts().first().map(ToString::to_string);
+                (
+                    server.unwrap_or(instance.path),
+                    open(&direct, connect, session).await,
+                )
+            }
+            Err(error) => (instance.path, Err(nothing_found(&error))),
+        };
+        match opened {
+            Ok(session) => return Ok(session),
+            Err(error @ Error::LoginRefused { .. }) => return Err(error),
+            Err(error) => {
+                tracing::info!(%server, %error, "passing over a registered server");
+                attempts.push(Attempt { server, error });
+            }
+        }
+    }
+    Err(Error::AllFailed(attempts))
+}
+
+/// The options with what the URL says about them.
+fn with_url(
+    url: &JdbcUrl,
+    connect: &ConnectOptions,
+    session: &SessionOptions,
+) -> Result<(ConnectOptions, SessionOptions), Error> {
+    let var = |name| url.session_vars().get(name);
+    let is = |name, value: &str| var(name).is_some_and(|given| given.eq_ignore_ascii_case(value));
+    let unsupported = |what: &str| {
+        Err(Error::Unsupported(format!(
+            "this client cannot connect {what}"
+        )))
+    };
+    if is("ssl", "true") {
+        return unsupported("over TLS (ssl=true)");
+    }
+    if is("transportMode", "http") || is("transportMode", "https") {
+        return unsupported("over HTTP (transportMode=http)");
+    }
+    if var("principal").is_some() || is("auth", "kerberos") {
+        return unsupported("with Kerberos (principal)");
+    }
+    if let Some(auth @ ("delegationToken" | "jwt" | "browser")) = var("auth") {
+        return unsupported(&format!("with auth={auth}"));
+    }
+
+    let mut connect = connect.clone();
+    let (given_user, given_password) = match &connect.auth {
+        Auth::Plain { user, password } => (user.as_str(), password.as_str()),
+        Auth::NoSasl { user } => (user.as_str(), ""),
+    };
+    // As with Hive's driver: a password counts only beside its user.
+    let (user, password) = match url.user() {
+        Some(user) => (user, url.password().unwrap_or_default()),
+        None => (given_user, given_password),
+    };
+    connect.auth = match connect.auth {
+        _ if is("auth", "noSasl") => Auth::NoSasl {
+            user: user.to_owned(),
+        },
+        Auth::NoSasl { .. } if var("auth").is_none() => Auth::NoSasl {
+            user: user.to_owned(),
+        },
+        _ => Auth::Plain {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        },
+    };
+
+    let mut session = session.clone();
+    if url.database() != "default" || session.database.is_none() {
+        session.database = Some(url.database().to_owned());
+    }
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    session.confs.extend(url.hive_confs().iter().map(owned));
+    session.confs.extend(
+        var("hive.server2.proxy.user").map(|user| owned(("hive.server2.proxy.user", user))),
+    );
+    session.vars.extend(url.hive_vars().iter().map(owned));
+    if let Some(rows) = var("fetchSize") {
+        session.fetch_rows = match rows.parse() {
+            Ok(rows) if rows > 0 => rows,
+            _ => {
+                return Err(Error::Unsupported(format!(
+                    "fetchSize={rows} is no number of rows"
+                )));
+            }
+        };
+    }
+    Ok((connect, session))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(url: &str) -> Result<(ConnectOptions, SessionOptions), Error> {
+        let url = JdbcUrl::parse(url).unwrap();
+        with_url(&url, &ConnectOptions::default(), &SessionOptions::default())
+    }
+
+    #[test]
+    fn the_url_counts_before_the_options() {
+        let (connect, session) =
+            with("jdbc:hive2://h/sales;user=me;password=pw;fetchSize=7?a=b#c=d").unwrap();
+        assert_eq!(
+            connect.auth,
+            Auth::Plain {
+                user: "me".into(),
+                password: "pw".into()
+            }
+        );
+        assert_eq!(
+            (session.database.as_deref(), session.fetch_rows),
+            (Some("sales"), 7)
+        );
+        let configuration = session.configuration();
+        let expected = [
+            ("set:hiveconf:a", "b"),
+            ("set:hivevar:c", "d"),
+            ("use:database", "sales"),
+        ];
+        assert_eq!(
+            configuration,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+        let (connect, _) = with("jdbc:hive2://h/;auth=noSasl;user=me").unwrap();
+        assert_eq!(connect.auth, Auth::NoSasl { user: "me".into() });
+    }
+
+    #[test]
+    fn options_fill_what_the_url_leaves_out() {
+        let url = JdbcUrl::parse_target("h:10000").unwrap();
+        let auth = Auth::Plain {
+            user: "me".into(),
+            password: "pw".into(),
+        };
+        let given = ConnectOptions {
+            auth: auth.clone(),
+            ..Default::default()
+        };
+        let given_session = SessionOptions {
+            database: Some("sales".into()),
+            ..Default::default()
+        };
+        let (connect, session) = with_url(&url, &given, &given_session).unwrap();
+        assert_eq!(
+            (connect.auth, session.database.as_deref()),
+            (auth, Some("sales"))
+        );
+        let given = ConnectOptions {
+            auth: Auth::NoSasl { user: "me".into() },
+            ..Default::default()
+        };
+        let (connect, _) = with_url(&url, &given, &given_session).unwrap();
+        assert_eq!(connect.auth, Auth::NoSasl { user: "me".into() });
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_said() {
+        for (url, said) in [
+            ("jdbc:hive2://h/;ssl=true", "TLS"),
+            ("jdbc:hive2://h/;transportMode=http", "HTTP"),
+            ("jdbc:hive2://h/;principal=hive/_HOST@R", "Kerberos"),
+            ("jdbc:hive2://h/;auth=jwt", "auth=jwt"),
+            ("jdbc:hive2://h/;fetchSize=none", "fetchSize=none"),
+        ] {
+            let error = with(url).unwrap_err();
+            assert!(
+                matches!(error, Error::Unsupported(_)) && error.to_string().contains(said),
+                "{error}"
+            );
+        }
+    }
+}

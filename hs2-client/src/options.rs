@@ -1,0 +1,122 @@
+//! How to connect, and what a session begins with.
+
+use hs2_proto::tcli::ProtocolVersion;
+use std::fmt;
+use std::time::Duration;
+
+/// How the client says who it is. `Debug` hides passwords.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Auth {
+    /// SASL PLAIN: what servers with authentication NONE, LDAP, PAM and CUSTOM want. Where user or password is empty,
+    /// `anonymous` is sent, as Hive's driver does: real servers refuse empty ones even where they check nothing.
+    Plain {
+        /// Who logs in.
+        user: String,
+        /// The password.
+        password: String,
+    },
+    /// No SASL layer: what servers with authentication NOSASL want.
+    NoSasl {
+        /// Sent with OpenSession, unchecked.
+        user: String,
+    },
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self::Plain {
+            user: String::new(),
+            password: String::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain { user, .. } => f
+                .debug_struct("Plain")
+                .field("user", user)
+                .finish_non_exhaustive(),
+            Self::NoSasl { user } => f.debug_struct("NoSasl").field("user", user).finish(),
+        }
+    }
+}
+
+/// What a server expects in the place of an empty user or password.
+pub(crate) const ANONYMOUS: &str = "anonymous";
+
+/// Limits and credentials of a connection.
+#[derive(Debug, Clone)]
+pub struct ConnectOptions {
+    /// How the client says who it is.
+    pub auth: Auth,
+    /// Until the TCP connection stands: 10 s by default.
+    pub connect_timeout: Duration,
+    /// Until the server has taken the login: 20 s by default, as Hive's own limit.
+    pub login_timeout: Duration,
+    /// Until a call is answered: 5 minutes by default. Statements run beside their calls and may take longer; a
+    /// server may take long to compile one, or to find a first row.
+    pub call_timeout: Duration,
+    /// Largest answer taken: 1 GiB by default.
+    pub frame_bytes_max: usize,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            auth: Auth::default(),
+            connect_timeout: Duration::from_secs(10),
+            login_timeout: Duration::from_secs(20),
+            call_timeout: Duration::from_secs(300),
+            frame_bytes_max: 1 << 30,
+        }
+    }
+}
+
+/// What a session begins with.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// The database to begin in; `None` leaves the choice to the server.
+    pub database: Option<String>,
+    /// Settings, as `SET name=value` makes them.
+    pub confs: Vec<(String, String)>,
+    /// Variables for `${name}` in statements.
+    pub vars: Vec<(String, String)>,
+    /// Rows asked for at a time: 10,000 by default, which is also Hive's limit. A server may give fewer.
+    pub fetch_rows: i64,
+    /// The newest protocol version to speak. A server may choose a lower one.
+    pub protocol_version: ProtocolVersion,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            database: None,
+            confs: Vec::new(),
+            vars: Vec::new(),
+            fetch_rows: 10_000,
+            protocol_version: ProtocolVersion::LATEST,
+        }
+    }
+}
+
+impl SessionOptions {
+    /// The configuration of OpenSession, in the order and with the prefixes of Hive's driver.
+    pub(crate) fn configuration(&self) -> Vec<(String, String)> {
+        let confs = self
+            .confs
+            .iter()
+            .map(|(name, value)| (format!("set:hiveconf:{name}"), value.clone()));
+        let vars = self
+            .vars
+            .iter()
+            .map(|(name, value)| (format!("set:hivevar:{name}"), value.clone()));
+        let database = self
+            .database
+            .iter()
+            .map(|database| ("use:database".to_owned(), database.clone()));
+        confs.chain(vars).chain(database).collect()
+    }
+}
