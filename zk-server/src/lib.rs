@@ -43,3 +43,8 @@ mod options;
 pub use listener::Server;
 pub use options::ServerOptions;
 pub use zk_proto::SessionId;
+
+/// The program in the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

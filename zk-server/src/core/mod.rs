@@ -27,7 +27,9 @@
 
 mod access;
 mod connection;
+mod events;
 mod handshake;
+mod multi;
 mod quota;
 mod request;
 mod sessions;
@@ -37,17 +39,17 @@ mod words;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use zk_proto::record::EventType;
-use zk_proto::{Perms, SessionId, Zxid};
+use zk_proto::{SessionId, Zxid};
 
 use crate::options::{ServerOptions, millis};
 use connection::{Connection, Phase};
 use quota::Quotas;
 use sessions::Sessions;
-use tree::{Before, Change, Kind, Stamp, Tree};
+use tree::{Kind, Stamp, Tree};
 use watches::Watches;
 
 /// How many containers and znodes with a time to live are removed at once at most.
@@ -67,7 +69,6 @@ pub struct Now {
 pub struct ConnectionId(pub u64);
 
 /// The state of one server: see the [module](self) for how to drive it.
-#[derive(Debug)]
 pub struct Core {
     options: ServerOptions,
     tree: Tree,
@@ -374,69 +375,16 @@ impl Core {
             self.commit(change.as_slice(), stamp.zxid);
         }
     }
+}
 
-    /// A transaction has been applied: quotas are counted, watchers are told.
-    fn commit(&mut self, changes: &[Change], zxid: Zxid) {
-        self.quotas.account(&mut self.tree, changes);
-        for change in changes {
-            self.publish(change, zxid);
-        }
-    }
-
-    /// Tells the watchers what was done: the znode's data watchers, then its child watchers, then its parent's; each
-    /// connection once.
-    fn publish(&mut self, change: &Change, zxid: Zxid) {
-        let path = &*change.path;
-        match change.before {
-            Before::Missing { .. } => {
-                let told = self.watches.data.fire(path, EventType::NODE_CREATED);
-                self.notify(told, EventType::NODE_CREATED, path, &change.acl, zxid);
-                self.publish_children(change, zxid);
-            }
-            Before::Existing { .. } => {
-                let mut told = self.watches.data.fire(path, EventType::NODE_DELETED);
-                told.extend(self.watches.child.fire(path, EventType::NODE_DELETED));
-                self.notify(told, EventType::NODE_DELETED, path, &change.acl, zxid);
-                self.publish_children(change, zxid);
-            }
-            Before::Data { .. } => {
-                let told = self.watches.data.fire(path, EventType::NODE_DATA_CHANGED);
-                self.notify(told, EventType::NODE_DATA_CHANGED, path, &change.acl, zxid);
-            }
-            Before::Acl { .. } => {}
-        }
-    }
-
-    fn publish_children(&mut self, change: &Change, zxid: Zxid) {
-        let Some(parent) = zk_proto::path::parent(&change.path) else {
-            return;
-        };
-        let event = EventType::NODE_CHILDREN_CHANGED;
-        let told = self.watches.child.fire(parent, event);
-        self.notify(told, event, parent, &change.parent_acl, zxid);
-    }
-
-    /// Writes an event to those connections that may read the znode.
-    fn notify(
-        &mut self,
-        told: BTreeSet<ConnectionId>,
-        event: EventType,
-        path: &str,
-        acl: &[zk_proto::Acl],
-        zxid: Zxid,
-    ) {
-        for id in told {
-            let Some(connection) = self.connections.get_mut(&id) else {
-                continue;
-            };
-            if access::check(acl, Perms::READ, &connection.identities).is_ok() {
-                connection.push_event(event, path, zxid);
-                let cut = connection.phase == Phase::Aborted;
-                self.ready.insert(id);
-                if cut {
-                    self.leave(id);
-                }
-            }
-        }
+/// Counts, not contents.
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("last_zxid", &self.last_zxid)
+            .field("znodes", &self.tree.len())
+            .field("sessions", &self.sessions.len())
+            .field("connections", &self.connections.len())
+            .finish_non_exhaustive()
     }
 }

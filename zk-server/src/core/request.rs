@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use zk_proto::record::{
-    AddWatchMode, AddWatchResponse, AuthRequest, Children, ClientInfo, Create2Response, CreateMode,
+    AddWatchMode, AddWatchResponse, AuthRequest, Children, ClientInfo, Create2Response,
     CreateResponse, EventType, ExistsResponse, GetAclResponse, GetAllChildrenNumberResponse,
     GetChildren2Response, GetChildrenResponse, GetDataResponse, GetEphemeralsResponse, MultiOp,
-    MultiRequest, MultiResponse, MultiResult, ReplyHeader, Request, RequestHeader, SaslResponse,
-    SetAclResponse, SetDataResponse, SetWatchesRequest, SyncResponse, WhoAmIResponse,
+    ReplyHeader, Request, RequestHeader, SaslResponse, SetAclResponse, SetDataResponse,
+    SetWatchesRequest, SyncResponse, WhoAmIResponse,
 };
 use zk_proto::{
     Decode, DecodeErrorKind, Encode, ErrorCode, OpCode, Perms, Reader, SessionId, Xid, Zxid,
@@ -17,13 +17,13 @@ use zk_proto::{
 use super::access::{self, Identity};
 use super::connection::IDENTITIES_MAX;
 use super::tree::Znode;
-use super::write::{Author, Outcome, is_mode_without_ttl};
+use super::write::{Author, Outcome};
 use super::{ConnectionId, Core, Now};
 
 /// A request's circumstances.
-struct Asker {
-    now: Now,
-    connection: ConnectionId,
+pub(super) struct Asker {
+    pub(super) now: Now,
+    pub(super) connection: ConnectionId,
     session: SessionId,
     identities: Arc<[Identity]>,
 }
@@ -300,7 +300,7 @@ impl Core {
         }
     }
 
-    fn readable(&self, asker: &Asker, path: &str) -> Result<&Znode, ErrorCode> {
+    pub(super) fn readable(&self, asker: &Asker, path: &str) -> Result<&Znode, ErrorCode> {
         let znode = self.tree.get(path).ok_or(ErrorCode::NO_NODE)?;
         access::check(&znode.acl, Perms::READ, &asker.identities)?;
         Ok(znode)
@@ -323,113 +323,6 @@ impl Core {
             } => Create2Response { path: &path, stat }.encode(body),
             Outcome::DataSet(stat) => SetDataResponse { stat }.encode(body),
             Outcome::Deleted | Outcome::Checked => {}
-        }
-        Ok(())
-    }
-
-    /// All or nothing. A failure is told by the results, not by the header.
-    fn multi(
-        &mut self,
-        asker: &Asker,
-        request: MultiRequest<'_>,
-        body: &mut BytesMut,
-    ) -> Result<(), ErrorCode> {
-        let author = asker.author(self.begin(asker.now));
-        if !request.ops.iter().all(is_legal_in_multi) {
-            return Err(ErrorCode::MARSHALLING_ERROR);
-        }
-        let ops_count = request.ops.len();
-        let mut outcomes = Vec::new();
-        let mut changes = Vec::new();
-        for op in request.ops {
-            // Within a multi the mode alone makes a container.
-            let op = match op {
-                MultiOp::Create(r) | MultiOp::Create2(r) if r.mode == CreateMode::CONTAINER => {
-                    MultiOp::CreateContainer(r)
-                }
-                op => op,
-            };
-            match self.tree.apply(&op, author) {
-                Ok((outcome, change)) => {
-                    outcomes.push(outcome);
-                    changes.extend(change);
-                }
-                Err(code) => {
-                    for change in changes.into_iter().rev() {
-                        self.tree.revert(change);
-                    }
-                    let failed = outcomes.len();
-                    let results = (0..ops_count).map(|index| {
-                        MultiResult::Error(match index {
-                            _ if index < failed => ErrorCode::OK,
-                            _ if index == failed => code,
-                            _ => ErrorCode::RUNTIME_INCONSISTENCY,
-                        })
-                    });
-                    MultiResponse {
-                        results: results.collect(),
-                    }
-                    .encode(body);
-                    return Ok(());
-                }
-            }
-        }
-        self.commit(&changes, author.stamp.zxid);
-        let results = outcomes.iter().map(|outcome| match outcome {
-            Outcome::Created { path, stat: None } => MultiResult::Create { path },
-            Outcome::Created {
-                path,
-                stat: Some(stat),
-            } => MultiResult::Create2(Create2Response { path, stat: *stat }),
-            Outcome::Deleted => MultiResult::Delete,
-            Outcome::DataSet(stat) => MultiResult::SetData { stat: *stat },
-            Outcome::Checked => MultiResult::Check,
-        });
-        MultiResponse {
-            results: results.collect(),
-        }
-        .encode(body);
-        Ok(())
-    }
-
-    /// Each read for itself, and none leaves a watch, whatever it asks. An answer that no connection can hold is not finished: the connection is cut by it.
-    fn multi_read(
-        &mut self,
-        asker: &Asker,
-        request: &MultiRequest<'_>,
-        body: &mut BytesMut,
-    ) -> Result<(), ErrorCode> {
-        if !request.ops.iter().all(is_read) {
-            MultiResponse::default().encode(body);
-            return Err(ErrorCode::MARSHALLING_ERROR);
-        }
-        let mut bytes = 0_usize;
-        let mut results = Vec::new();
-        for op in &request.ops {
-            let result = match op {
-                MultiOp::GetData(r) => self
-                    .readable(asker, r.path)
-                    .map(|znode| MultiResult::GetData(get_data(znode))),
-                MultiOp::GetChildren(r) => self
-                    .readable(asker, r.path)
-                    .map(|znode| MultiResult::GetChildren(children(znode))),
-                _ => Err(ErrorCode::MARSHALLING_ERROR),
-            };
-            bytes = bytes.saturating_add(match &result {
-                Ok(MultiResult::GetData(read)) => read.data.map_or(0, <[u8]>::len),
-                Ok(MultiResult::GetChildren(children)) => {
-                    children.iter().map(|name| name.map_or(0, str::len)).sum()
-                }
-                _ => 0,
-            });
-            results.push(result.unwrap_or_else(MultiResult::Error));
-            if bytes > self.options.output_bytes_max {
-                break;
-            }
-        }
-        MultiResponse { results }.encode(body);
-        if bytes > self.options.output_bytes_max {
-            self.abort(asker.connection);
         }
         Ok(())
     }
@@ -482,7 +375,7 @@ impl Core {
 }
 
 impl Asker {
-    fn author(&self, stamp: super::tree::Stamp) -> Author<'_> {
+    pub(super) fn author(&self, stamp: super::tree::Stamp) -> Author<'_> {
         Author {
             session: self.session,
             identities: &self.identities,
@@ -491,28 +384,13 @@ impl Asker {
     }
 }
 
-fn get_data(znode: &Znode) -> GetDataResponse<'_> {
+pub(super) fn get_data(znode: &Znode) -> GetDataResponse<'_> {
     GetDataResponse {
         data: znode.data.as_deref(),
         stat: znode.stat(),
     }
 }
 
-fn children(znode: &Znode) -> Children {
+pub(super) fn children(znode: &Znode) -> Children {
     znode.children.iter().collect()
-}
-
-const fn is_read(op: &MultiOp<'_>) -> bool {
-    matches!(op, MultiOp::GetData(_) | MultiOp::GetChildren(_))
-}
-
-/// A mode that does not go with the opcode breaks the whole multi, where a request alone is told `BadArguments`.
-fn is_legal_in_multi(op: &MultiOp<'_>) -> bool {
-    match op {
-        MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => {
-            is_mode_without_ttl(r.mode)
-        }
-        MultiOp::CreateTtl(r) => r.create.mode.has_ttl(),
-        op => !is_read(op),
-    }
 }

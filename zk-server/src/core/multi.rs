@@ -1,0 +1,135 @@
+//! Several operations in one request: `multi`, all or nothing, and `multiRead`, each for itself.
+
+use bytes::BytesMut;
+use zk_proto::record::{
+    Create2Response, CreateMode, MultiOp, MultiRequest, MultiResponse, MultiResult,
+};
+use zk_proto::{Encode, ErrorCode};
+
+use super::Core;
+use super::request::{Asker, children, get_data};
+use super::write::{Outcome, is_mode_without_ttl};
+
+impl Core {
+    /// All or nothing. A failure is told by the results, not by the header.
+    pub(super) fn multi(
+        &mut self,
+        asker: &Asker,
+        request: MultiRequest<'_>,
+        body: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        let author = asker.author(self.begin(asker.now));
+        if !request.ops.iter().all(is_legal_in_multi) {
+            return Err(ErrorCode::MARSHALLING_ERROR);
+        }
+        let ops_count = request.ops.len();
+        let mut outcomes = Vec::new();
+        let mut changes = Vec::new();
+        for op in request.ops {
+            // Within a multi the mode alone makes a container.
+            let op = match op {
+                MultiOp::Create(r) | MultiOp::Create2(r) if r.mode == CreateMode::CONTAINER => {
+                    MultiOp::CreateContainer(r)
+                }
+                op => op,
+            };
+            match self.tree.apply(&op, author) {
+                Ok((outcome, change)) => {
+                    outcomes.push(outcome);
+                    changes.extend(change);
+                }
+                Err(code) => {
+                    for change in changes.into_iter().rev() {
+                        self.tree.revert(change);
+                    }
+                    let failed = outcomes.len();
+                    let results = (0..ops_count).map(|index| {
+                        MultiResult::Error(match index {
+                            _ if index < failed => ErrorCode::OK,
+                            _ if index == failed => code,
+                            _ => ErrorCode::RUNTIME_INCONSISTENCY,
+                        })
+                    });
+                    MultiResponse {
+                        results: results.collect(),
+                    }
+                    .encode(body);
+                    return Ok(());
+                }
+            }
+        }
+        self.commit(&changes, author.stamp.zxid);
+        let results = outcomes.iter().map(|outcome| match outcome {
+            Outcome::Created { path, stat: None } => MultiResult::Create { path },
+            Outcome::Created {
+                path,
+                stat: Some(stat),
+            } => MultiResult::Create2(Create2Response { path, stat: *stat }),
+            Outcome::Deleted => MultiResult::Delete,
+            Outcome::DataSet(stat) => MultiResult::SetData { stat: *stat },
+            Outcome::Checked => MultiResult::Check,
+        });
+        MultiResponse {
+            results: results.collect(),
+        }
+        .encode(body);
+        Ok(())
+    }
+
+    /// Each read for itself, and none leaves a watch, whatever it asks. An answer that no connection can hold is not finished: the connection is cut by it.
+    pub(super) fn multi_read(
+        &mut self,
+        asker: &Asker,
+        request: &MultiRequest<'_>,
+        body: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
+        if !request.ops.iter().all(is_read) {
+            MultiResponse::default().encode(body);
+            return Err(ErrorCode::MARSHALLING_ERROR);
+        }
+        let mut bytes = 0_usize;
+        let mut results = Vec::new();
+        for op in &request.ops {
+            let result = match op {
+                MultiOp::GetData(r) => self
+                    .readable(asker, r.path)
+                    .map(|znode| MultiResult::GetData(get_data(znode))),
+                MultiOp::GetChildren(r) => self
+                    .readable(asker, r.path)
+                    .map(|znode| MultiResult::GetChildren(children(znode))),
+                _ => Err(ErrorCode::MARSHALLING_ERROR),
+            };
+            bytes = bytes.saturating_add(match &result {
+                Ok(MultiResult::GetData(read)) => read.data.map_or(0, <[u8]>::len),
+                Ok(MultiResult::GetChildren(children)) => {
+                    children.iter().map(|name| name.map_or(0, str::len)).sum()
+                }
+                _ => 0,
+            });
+            results.push(result.unwrap_or_else(MultiResult::Error));
+            if bytes > self.options.output_bytes_max {
+                break;
+            }
+        }
+        MultiResponse { results }.encode(body);
+        if bytes > self.options.output_bytes_max {
+            self.abort(asker.connection);
+        }
+        Ok(())
+    }
+}
+
+const fn is_read(op: &MultiOp<'_>) -> bool {
+    matches!(op, MultiOp::GetData(_) | MultiOp::GetChildren(_))
+}
+
+/// A mode that does not go with the opcode breaks the whole multi, where a request alone is told `BadArguments`.
+fn is_legal_in_multi(op: &MultiOp<'_>) -> bool {
+    match op {
+        MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => {
+            is_mode_without_ttl(r.mode)
+        }
+        MultiOp::CreateTtl(r) => r.create.mode.has_ttl(),
+        op => !is_read(op),
+    }
+}
