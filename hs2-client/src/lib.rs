@@ -49,3 +49,8 @@ pub use session::Session;
 
 /// The calls and types of the protocol, for [`Session::operation`] and [`Operation::status`].
 pub use hs2_proto::tcli;
+
+/// Compiles the README's program with the doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

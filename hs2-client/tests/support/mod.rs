@@ -10,6 +10,7 @@ use hs2_proto::sasl::{Negotiation, Plain, SaslStatus, take_frame, write_frame, w
 use hs2_proto::tcli::*;
 use hs2_proto::thrift::MessageScanner;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -43,6 +44,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// All requests that came, in their order.
     pub seen: Arc<Mutex<Vec<Request>>>,
+    /// Connections that were taken.
+    pub connections: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -54,10 +57,13 @@ impl Server {
         let server = Self {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),
+            connections: Arc::default(),
         };
         let (seen, script): (_, Script) = (Arc::clone(&server.seen), Arc::new(script));
+        let connections = Arc::clone(&server.connections);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(serve(stream, login, Arc::clone(&script), Arc::clone(&seen)));
             }
         });
