@@ -22,7 +22,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let begun = Instant::now();
     let mut rows = match session.query(statement).await {
         Ok(rows) => rows,
-        Err(Error::NoResultSet) => return Ok(println!("done in {:?}", begun.elapsed())),
+        Err(Error::NoResultSet) => {
+            println!("done in {:?}", begun.elapsed());
+            return Ok(());
+        }
         Err(error) => return Err(error.into()),
     };
     for field in rows.schema().fields() {
