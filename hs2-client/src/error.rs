@@ -181,12 +181,12 @@ impl std::error::Error for ServerError {}
 
 impl ServerError {
     fn new(sql_state: Option<String>, code: Option<i32>, text: Option<String>) -> Self {
-        let detail = text.unwrap_or_else(|| "the server gives no reason".to_owned());
+        let detail = text.unwrap_or_else(|| NO_REASON.to_owned());
         let sql_state = sql_state.filter(|state| !state.is_empty());
         Self {
             sql_state,
             code,
-            message: first_line(&detail).to_owned(),
+            message: first_line(&detail),
             detail,
         }
     }
@@ -211,13 +211,35 @@ impl ServerError {
     }
 }
 
-/// The first line that says something; lines of a stack trace begin with white space and `at`.
-fn first_line(text: &str) -> &str {
-    text.lines()
+/// The first line that says something, without the Java class before it. A line that ends in a colon goes on in the
+/// next one; a stack trace's lines begin with `at`.
+fn first_line(text: &str) -> String {
+    let mut lines = text
+        .lines()
         .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or("the server gives no reason")
+        .filter(|line| !line.is_empty() && !line.starts_with("at "));
+    let Some(first) = lines.next() else {
+        return NO_REASON.to_owned();
+    };
+    let mut message = match first.split_once(": ") {
+        Some((class, rest))
+            if class.ends_with("Exception") && class.contains('.') && !class.contains(' ') =>
+        {
+            rest
+        }
+        _ => first,
+    }
+    .to_owned();
+    if message.ends_with(':')
+        && let Some(next) = lines.next()
+    {
+        message.push(' ');
+        message.push_str(next);
+    }
+    message
 }
+
+const NO_REASON: &str = "the server gives no reason";
 
 #[cfg(test)]
 mod tests {
@@ -233,6 +255,18 @@ mod tests {
             "Error running query: [TABLE_OR_VIEW_NOT_FOUND] nosuch (SQLSTATE 42P01)"
         );
         assert_eq!(error.detail, text);
+    }
+
+    #[test]
+    fn a_message_goes_on_where_its_first_line_ends_in_a_colon() {
+        let text = "org.apache.hive.service.cli.HiveSQLException: Error running query: x.y.ParseException: \n[PARSE_SYNTAX_ERROR] Syntax error at or near 'SELEC'.\n\n== SQL ==\n";
+        let message = ServerError::of_status(Status::error("42601", 0, text)).message;
+        assert_eq!(
+            message,
+            "Error running query: x.y.ParseException: [PARSE_SYNTAX_ERROR] Syntax error at or near 'SELEC'."
+        );
+        assert_eq!(first_line("Error: \n\tat a.b.C"), "Error:");
+        assert_eq!(first_line(" \n"), NO_REASON);
     }
 
     #[test]
