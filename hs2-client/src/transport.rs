@@ -109,7 +109,13 @@ impl Transport {
         };
         let closed = |source: io::Error| Error::Closed {
             server: server.to_owned(),
-            reason: format!("during the login: {source}").into(),
+            reason: match source.kind() {
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+                    format!("the server ended the login{NOSASL_HINT}")
+                }
+                _ => format!("during the login: {source}"),
+            }
+            .into(),
         };
         let mut out = Vec::new();
         write_negotiation(&mut out, SaslStatus::Start, Plain::MECHANISM.as_bytes());
@@ -143,7 +149,7 @@ impl Transport {
                     let hint = match first {
                         Some(FirstByte::Tls) => "; it wants TLS",
                         Some(FirstByte::Http) => "; it speaks HTTP",
-                        _ => "; if it runs with authentication NOSASL, connect with auth=noSasl",
+                        _ => NOSASL_HINT,
                     };
                     return Err(protocol(format!(
                         "it answered the login with {error}{hint}"
@@ -201,6 +207,8 @@ impl Transport {
         self.stream.read_buf(&mut self.buffer).await
     }
 }
+
+const NOSASL_HINT: &str = "; if it runs with authentication NOSASL, connect with auth=noSasl";
 
 /// Space for each read, at least.
 const READ_BYTES_MIN: usize = 16 * 1024;

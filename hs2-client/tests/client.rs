@@ -186,6 +186,19 @@ async fn a_client_without_sasl_is_told_that_the_server_has_it() {
 }
 
 #[tokio::test]
+async fn a_client_with_sasl_is_told_that_the_server_may_have_none() {
+    // Such a server reads the login as a message with a very long name, and hangs up.
+    let server = Server::start(Login::None, ordinary(vec![], false)).await;
+    let error = Connection::connect("127.0.0.1", server.port(), &options(PLAIN))
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("connect with auth=noSasl"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn an_old_server_is_asked_again_with_version_ten() {
     let inner = ordinary(vec![batch(0..1)], false);
     let server = Server::start(PLAIN, move |request, seqid| match request {
