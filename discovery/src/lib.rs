@@ -35,7 +35,17 @@
 //! ```
 //!
 //! None of this needs a connection: without the default feature `zookeeper` it is all there is.
+//! With it come those who meet in ZooKeeper:
+//!
+//! - `Registration` keeps an instance on the list, and `deregister` takes a whole version off it;
+//! - `resolve`, `Candidates` and `list` read the list once; `View` keeps it up to date.
+//!
+//! Each runs on the tokio runtime that it is called from and opens a session of its own. One-shot
+//! operations have one deadline, `Ensemble::with_timeout`, and repeat what a lost connection has
+//! cut off. Only `Registration` and `View` leave a task running, which ends with them.
 
+#[cfg(feature = "zookeeper")]
+mod backoff;
 #[cfg(feature = "zookeeper")]
 mod deregister;
 mod endpoint;
@@ -50,6 +60,8 @@ mod published;
 mod registration;
 #[cfg(feature = "zookeeper")]
 mod resolve;
+#[cfg(feature = "zookeeper")]
+mod view;
 
 #[cfg(feature = "zookeeper")]
 pub use deregister::{DeregisterError, Deregistered, deregister};
@@ -73,9 +85,11 @@ pub use registration::{
 #[cfg(feature = "zookeeper")]
 pub use resolve::{Candidates, Instance, Listing, ResolveError, list, resolve};
 #[cfg(feature = "zookeeper")]
+pub use view::{Snapshot, View};
+#[cfg(feature = "zookeeper")]
 pub use zk_client;
 
-/// Compiles and runs the README's program.
-#[cfg(doctest)]
+/// Compiles and runs the README's programs.
+#[cfg(all(doctest, feature = "zookeeper"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -10,6 +10,7 @@ use zk_client::{Client, CreateMode, Error, SessionEnd, SessionId, Stat, ZnodeVer
 
 use super::state::{DeregisteredBy, Outcome, Step};
 use super::{RegisterError, RegistrationState};
+use crate::backoff::Backoff;
 use crate::ensemble::{Ensemble, LookupError, is_passing};
 use crate::instance::SequenceNumber;
 use crate::namespace::Namespace;
@@ -32,7 +33,7 @@ pub(super) struct Task {
     client: Client,
     /// Sessions that are over for us and may live on at the server, and their znodes with them.
     past: VecDeque<SessionId>,
-    failures: u32,
+    backoff: Backoff,
     state: watch::Sender<RegistrationState>,
 }
 
@@ -56,7 +57,7 @@ impl Task {
             data,
             client,
             past: VecDeque::new(),
-            failures: 0,
+            backoff: Backoff::default(),
             state,
         };
         (task, states)
@@ -173,7 +174,7 @@ impl Task {
         if stat.is_none_or(|stat| stat.ephemeral_owner != session) {
             return Ok(Outcome::Gone);
         }
-        self.failures = 0;
+        self.backoff.reset();
         let path = path.to_owned();
         self.publish(RegistrationState::Registered { path });
         match watch.changed().await {
@@ -192,7 +193,7 @@ impl Task {
             warn!(%error, namespace = self.namespace, "registration refused");
             self.refused(error);
         }
-        self.pause().await;
+        self.backoff.pause().await;
         Outcome::Failed
     }
 
@@ -202,7 +203,7 @@ impl Task {
         let refusal = matches!(end, SessionEnd::AuthFailed(_));
         let failure = refusal.then(|| LookupError::Unreachable(end.into()).into());
         self.publish(RegistrationState::Registering { failure });
-        self.pause().await;
+        self.backoff.pause().await;
         Outcome::Ended
     }
 
@@ -235,13 +236,6 @@ impl Task {
             }
             is_new
         });
-    }
-
-    /// Waits longer with each failure in a row, and never as long as the others of a fleet.
-    async fn pause(&mut self) {
-        let longest = PAUSE_MIN.saturating_mul(2_u32.saturating_pow(self.failures));
-        self.failures = self.failures.saturating_add(1);
-        sleep(longest.min(PAUSE_MAX).mul_f64(0.5 + fastrand::f64() / 2.0)).await;
     }
 
     async fn leave(mut self, leave: Option<Leave>) {
@@ -277,7 +271,7 @@ impl Task {
             } else if !is_passing(&error) {
                 return Err(self.ensemble.refused(error));
             }
-            sleep(PAUSE_MIN).await;
+            sleep(RETRY_PAUSE).await;
         }
     }
 
@@ -295,10 +289,8 @@ impl Task {
     }
 }
 
-/// The first pause after a failure; it doubles with each more.
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-/// The longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The pause before leaving is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 fn gone_is_fine(error: Error) -> Result<(), Error> {
     if error.is_no_node() {
