@@ -6,7 +6,8 @@
 //!
 //! - [`zookeeper`]: a real ZooKeeper, in a container or as a plain process, with restarts and pauses.
 //! - [`backend`]: one body, run on the embedded server and on the real one.
-//! - [`node`]: the `hs2-node` program as a child process.
+//! - [`process`]: the `hs2-node` program as a child process, and [`node`]: one that serves.
+//! - [`fleet`]: the nodes of one namespace, and their list.
 //! - [`peers`]: beeline, Hive's JDBC driver, impyla, PyHive and kazoo.
 //! - [`proxy`]: a TCP proxy that cuts, holds and delays.
 //! - [`wait`]: a condition with a deadline.
@@ -17,8 +18,10 @@
 
 pub mod backend;
 pub mod command;
+pub mod fleet;
 pub mod node;
 pub mod peers;
+pub mod process;
 pub mod proxy;
 mod reaper;
 mod settings;
