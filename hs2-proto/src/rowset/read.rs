@@ -81,13 +81,7 @@ impl Column {
 
     /// The values, one after another.
     pub fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
-        self.as_slice()
-            .elements()
-            .enumerate()
-            .map(|(row, element)| match element {
-                Some(element) if !self.is_null(row) => cell(self.kind, element),
-                _ => Cell::Null,
-            })
+        self.as_slice().cells()
     }
 
     pub(super) const fn new(kind: ColumnKind, rows: usize, values: Bytes, nulls: Bytes) -> Self {
@@ -97,6 +91,17 @@ impl Column {
             values,
             nulls,
         }
+    }
+}
+
+impl<'a> ColumnSlice<'a> {
+    /// The values, one after another.
+    pub fn cells(&self) -> impl Iterator<Item = Cell<'a>> + use<'a> {
+        let column = *self;
+        self.elements().enumerate().map(move |(row, element)| match element {
+            Some(element) if !column.is_null(row) => cell(column.kind(), element),
+            _ => Cell::Null,
+        })
     }
 }
 
