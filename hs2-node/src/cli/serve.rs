@@ -1,0 +1,148 @@
+//! `hs2-node serve`: one node, until it is told to leave.
+
+use hs2_node::config::Config;
+use hs2_node::engine::Engine;
+use hs2_node::{Drained, Node};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{CliError, host_and_port, say};
+
+/// Runs a HiveServer2 node
+///
+/// Prints `listening on HOST:PORT` when it takes connections, and `registered PATH` when it is in ZooKeeper. SIGTERM
+/// and Ctrl-C take it off the list, wait until its sessions are closed, and stop it; a second one stops it at once.
+/// When its znode is deleted (hs2-node deregister), it stops after its last session.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: hs2-node serve --zookeeper zk1:2181,zk2:2181 --bind 10.0.0.5:10000 --version 4.0.1"
+)]
+pub(super) struct Arguments {
+    /// Registers in this ZooKeeper ensemble: host1:2181,host2:2181/chroot
+    #[arg(long, value_name = "HOSTS")]
+    zookeeper: Option<String>,
+    /// Registers below this znode [default: hiveserver2]
+    #[arg(long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Listens there; port 0 takes a free one [default: 127.0.0.1:10000]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
+    bind: Option<(String, u16)>,
+    /// The version to register, by which it can be deregistered [default: this program's]
+    #[arg(long = "version", value_name = "VERSION")]
+    node_version: Option<String>,
+    /// Settings by Hive's names: `key = value` lines, or hive-site.xml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of the tables; nodes that share it see the same [default: .hs2-node/warehouse in the home folder]
+    #[arg(long, value_name = "DIR")]
+    warehouse: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The settings: defaults, then the file, then the command line.
+    fn config(&self) -> Result<Config, CliError> {
+        let mut config = Config::default();
+        if let Some(file) = &self.config {
+            for warning in config.apply_file(file).map_err(CliError::usage)? {
+                tracing::warn!("{}, {warning}", file.display());
+            }
+        }
+        if let Some(hosts) = &self.zookeeper {
+            config.zookeeper_quorum.clone_from(hosts);
+            config.discovery = true;
+        }
+        if let Some(namespace) = &self.namespace {
+            config.zookeeper_namespace.clone_from(namespace);
+        }
+        if let Some((host, port)) = &self.bind {
+            config.bind_host.clone_from(host);
+            config.port = *port;
+        }
+        if let Some(warehouse) = &self.warehouse {
+            config.warehouse = Some(warehouse.clone());
+        }
+        Ok(config)
+    }
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
+    let config = arguments.config()?;
+    let mut signals = Signals::new()?;
+    let engine = engine(&config.warehouse_folder())?;
+    let version = arguments
+        .node_version
+        .as_deref()
+        .unwrap_or(env!("CARGO_PKG_VERSION"));
+    let registers = config.discovery;
+    let mut node = Node::start(config, version, engine)
+        .await
+        .map_err(CliError::failed)?;
+    say(&format_args!("listening on {}", node.address()));
+    if registers {
+        let path = tokio::select! {
+            path = node.register() => path.map_err(CliError::failed)?,
+            () = signals.next() => return Ok(()),
+        };
+        say(&format_args!("registered {path}"));
+    }
+    tokio::select! {
+        () = node.removed() => {
+            node.stop().await;
+            tracing::info!("stopped: deregistered, and no session left");
+            return Ok(());
+        }
+        () = signals.next() => tracing::info!("leaving"),
+    }
+    tokio::select! {
+        drained = node.drain() => {
+            match drained {
+                Drained::Clean => tracing::info!("stopped"),
+                Drained::Cut { sessions } => tracing::warn!(sessions, "stopped: the time to wait for sessions was over"),
+            }
+            Ok(())
+        }
+        () = signals.next() => Err(CliError::Failed("stopped at once by a second signal; open sessions were cut".to_owned())),
+    }
+}
+
+/// SIGTERM and SIGINT, which mean the same.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn new() -> Result<Self, CliError> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| CliError::Failed(format!("cannot wait for signals: {error}")))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The embedded engine on a warehouse folder.
+#[cfg(feature = "datafusion")]
+pub(super) fn engine(warehouse: &Path) -> Result<Arc<dyn Engine>, CliError> {
+    use hs2_node::engine::datafusion::{DataFusionEngine, DataFusionOptions};
+    let engine =
+        DataFusionEngine::new(&DataFusionOptions::new(warehouse)).map_err(CliError::failed)?;
+    Ok(Arc::new(engine))
+}
+
+/// There is none in this build.
+#[cfg(not(feature = "datafusion"))]
+pub(super) fn engine(_warehouse: &Path) -> Result<Arc<dyn Engine>, CliError> {
+    Err(CliError::Failed("this build has no engine: build hs2-node with its feature datafusion, which is on by default".to_owned()))
+}

@@ -1,0 +1,454 @@
+//! Settings by Hive's names.
+//!
+//! [`SETTINGS`] is the one table of them: name, default, what a value may be. A settings file is lines of
+//! `key = value` or Hive's own `hive-site.xml`. A name that is not in the table is a [`Warning`], as such files are
+//! shared with other programs; a value without meaning is an error that says where it stands.
+//!
+//! ```
+//! use hs2_node::config::Config;
+//! use std::time::Duration;
+//!
+//! let mut config = Config::default();
+//! assert_eq!(config.zookeeper_session_timeout, Duration::from_secs(120));
+//! let warnings = config.apply_text("# short\nhive.zookeeper.session.timeout = 5s\nhive.exec.parallel = true\n")?;
+//! assert_eq!(config.zookeeper_session_timeout, Duration::from_secs(5));
+//! assert_eq!(warnings[0].to_string(), "line 3: hive.exec.parallel is not a setting of this program and has no effect");
+//!
+//! let error = config.apply_text("hive.server2.thrift.port = many").unwrap_err();
+//! assert_eq!(error.to_string(), "line 1: hive.server2.thrift.port = many: expected a port, 0 to 65535");
+//! # Ok::<(), hs2_node::config::ConfigError>(())
+//! ```
+
+mod file;
+mod value;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use value::{boolean, bytes, count, duration, one_of, path, port, text};
+
+/// The settings of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs)] // The table says what each means.
+pub struct Config {
+    pub bind_host: String,
+    pub port: u16,
+    pub connections_max: usize,
+    pub message_bytes_max: usize,
+    pub login_timeout: Duration,
+    pub fetch_size_default: u32,
+    pub fetch_size_max: u32,
+    pub close_session_on_disconnect: bool,
+    pub idle_session_timeout: Duration,
+    pub idle_operation_timeout: Duration,
+    pub session_check_interval: Duration,
+    pub long_polling_timeout: Duration,
+    pub operations_running_max: usize,
+    pub operations_waiting_max: usize,
+    pub operation_log: bool,
+    pub query_timeout: Duration,
+    pub user_substitution: bool,
+    pub graceful_stop_timeout: Duration,
+    pub discovery: bool,
+    pub zookeeper_quorum: String,
+    pub zookeeper_port: u16,
+    pub zookeeper_namespace: String,
+    pub zookeeper_session_timeout: Duration,
+    pub zookeeper_connection_timeout: Duration,
+    pub zookeeper_publish_configs: bool,
+    pub warehouse: Option<PathBuf>,
+    pub scratch: Option<PathBuf>,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Hive's name.
+    pub key: &'static str,
+    /// The value when none is given, as a settings file would write it; empty means what `meaning` says.
+    pub default: &'static str,
+    /// What a value may be.
+    pub expects: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+    /// Takes a value; `None` when it is not what is expected.
+    apply: fn(&mut Config, &str) -> Option<()>,
+}
+
+const DURATION_MS: &str = "a time such as 5s, 120000ms, 2m, 7d, or milliseconds";
+const DURATION_S: &str = "a time such as 20s, 500ms, 2m, or seconds";
+const BOOLEAN: &str = "true or false";
+const COUNT: &str = "a number from 1 up";
+
+/// Every setting, in the order of the documentation.
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    Setting { key: "hive.server2.thrift.bind.host", default: "127.0.0.1", expects: "a host name or address",
+        meaning: "where to listen; Hive's default is all addresses",
+        apply: |c, v| text(v, &mut c.bind_host) },
+    Setting { key: "hive.server2.thrift.port", default: "10000", expects: "a port, 0 to 65535",
+        meaning: "where to listen; 0 takes a free port",
+        apply: |c, v| port(v, &mut c.port) },
+    Setting { key: "hive.server2.transport.mode", default: "binary", expects: "binary: this node has no HTTP transport",
+        meaning: "how clients speak Thrift",
+        apply: |_, v| one_of(v, &["binary"]) },
+    Setting { key: "hive.server2.use.SSL", default: "false", expects: "false: this node has no TLS",
+        meaning: "whether clients connect by TLS",
+        apply: |_, v| one_of(v, &["false"]) },
+    Setting { key: "hive.server2.authentication", default: "NONE",
+        expects: "NONE or NOSASL: this node checks no passwords",
+        meaning: "who may log in; SASL PLAIN with any password and plain sockets are both accepted",
+        apply: |_, v| one_of(v, &["NONE", "NOSASL"]) },
+    Setting { key: "hive.server2.thrift.max.worker.threads", default: "500", expects: COUNT,
+        meaning: "open connections; one more is refused with a reason",
+        apply: |c, v| count(v, &mut c.connections_max) },
+    Setting { key: "hive.server2.thrift.max.message.size", default: "104857600", expects: "bytes, from 1024 up",
+        meaning: "largest message of a client",
+        apply: |c, v| bytes(v, &mut c.message_bytes_max) },
+    Setting { key: "hive.server2.thrift.login.timeout", default: "20s", expects: DURATION_S,
+        meaning: "time from the connection to the end of the login",
+        apply: |c, v| duration(v, "s", &mut c.login_timeout) },
+    Setting { key: "hive.server2.thrift.resultset.default.fetch.size", default: "1000", expects: COUNT,
+        meaning: "rows of a fetch that the client is told when it names no number",
+        apply: |c, v| count(v, &mut c.fetch_size_default) },
+    Setting { key: "hive.server2.thrift.resultset.max.fetch.size", default: "10000", expects: COUNT,
+        meaning: "rows of a fetch, at most",
+        apply: |c, v| count(v, &mut c.fetch_size_max) },
+    Setting { key: "hive.server2.close.session.on.disconnect", default: "true", expects: BOOLEAN,
+        meaning: "whether a session ends with the connection that opened it",
+        apply: |c, v| boolean(v, &mut c.close_session_on_disconnect) },
+    Setting { key: "hive.server2.idle.session.timeout", default: "7d", expects: DURATION_MS,
+        meaning: "a session, or a connection, that does nothing for so long is closed; 0 means never",
+        apply: |c, v| duration(v, "ms", &mut c.idle_session_timeout) },
+    Setting { key: "hive.server2.idle.operation.timeout", default: "5d", expects: DURATION_MS,
+        meaning: "a finished operation that nobody asks about for so long is closed; 0 means never",
+        apply: |c, v| duration(v, "ms", &mut c.idle_operation_timeout) },
+    Setting { key: "hive.server2.session.check.interval", default: "15m", expects: DURATION_MS,
+        meaning: "how often to look for idle sessions and operations",
+        apply: |c, v| duration(v, "ms", &mut c.session_check_interval) },
+    Setting { key: "hive.server2.long.polling.timeout", default: "500ms", expects: DURATION_MS,
+        meaning: "how long a question after a running operation waits for a change; Hive's default of 5s delays a \
+                  cancel by as much",
+        apply: |c, v| duration(v, "ms", &mut c.long_polling_timeout) },
+    Setting { key: "hive.server2.async.exec.threads", default: "100", expects: COUNT,
+        meaning: "statements that run at the same time",
+        apply: |c, v| count(v, &mut c.operations_running_max) },
+    Setting { key: "hive.server2.async.exec.wait.queue.size", default: "100", expects: COUNT,
+        meaning: "statements that wait until one of those has ended; one more is refused",
+        apply: |c, v| count(v, &mut c.operations_waiting_max) },
+    Setting { key: "hive.server2.logging.operation.enabled", default: "true", expects: BOOLEAN,
+        meaning: "whether clients can read a log of their operations",
+        apply: |c, v| boolean(v, &mut c.operation_log) },
+    Setting { key: "hive.query.timeout.seconds", default: "0s", expects: DURATION_S,
+        meaning: "a statement that takes longer is stopped; 0 means never; a statement's own timeout counts if it is \
+                  shorter",
+        apply: |c, v| duration(v, "s", &mut c.query_timeout) },
+    Setting { key: "hive.server2.allow.user.substitution", default: "true", expects: BOOLEAN,
+        meaning: "whether a client may open a session for another user (hive.server2.proxy.user)",
+        apply: |c, v| boolean(v, &mut c.user_substitution) },
+    Setting { key: "hive.server2.graceful.stop.timeout", default: "1800s", expects: DURATION_S,
+        meaning: "how long a node that leaves waits for open sessions",
+        apply: |c, v| duration(v, "s", &mut c.graceful_stop_timeout) },
+    Setting { key: "hive.server2.support.dynamic.service.discovery", default: "false", expects: BOOLEAN,
+        meaning: "whether to register in ZooKeeper",
+        apply: |c, v| boolean(v, &mut c.discovery) },
+    Setting { key: "hive.zookeeper.quorum", default: "", expects: "hosts as in host1:2181,host2:2181",
+        meaning: "the ZooKeeper ensemble to register in",
+        apply: |c, v| text(v, &mut c.zookeeper_quorum) },
+    Setting { key: "hive.zookeeper.client.port", default: "2181", expects: "a port, 0 to 65535",
+        meaning: "the port of the ensemble's hosts that are given without one",
+        apply: |c, v| port(v, &mut c.zookeeper_port) },
+    Setting { key: "hive.server2.zookeeper.namespace", default: "hiveserver2", expects: "a znode's path",
+        meaning: "where to register",
+        apply: |c, v| text(v, &mut c.zookeeper_namespace) },
+    Setting { key: "hive.zookeeper.session.timeout", default: "120000ms", expects: DURATION_MS,
+        meaning: "how long a dead node stays on the list; the ensemble has limits of its own",
+        apply: |c, v| duration(v, "ms", &mut c.zookeeper_session_timeout) },
+    Setting { key: "hive.zookeeper.connection.timeout", default: "15s", expects: DURATION_MS,
+        meaning: "how long the first registration may take",
+        apply: |c, v| duration(v, "ms", &mut c.zookeeper_connection_timeout) },
+    Setting { key: "hive.server2.zookeeper.publish.configs", default: "false", expects: BOOLEAN,
+        meaning: "whether the znode holds Hive's key=value pairs instead of host:port",
+        apply: |c, v| boolean(v, &mut c.zookeeper_publish_configs) },
+    Setting { key: "hive.metastore.warehouse.dir", default: "", expects: "a folder",
+        meaning: "where tables are; empty means .hs2-node/warehouse in the home folder",
+        apply: |c, v| path(v, &mut c.warehouse) },
+    Setting { key: "hive.exec.scratchdir", default: "", expects: "a folder",
+        meaning: "where results are kept until they are fetched; empty means .hs2-node/results in the home folder",
+        apply: |c, v| path(v, &mut c.scratch) },
+];
+
+impl Default for Config {
+    fn default() -> Self {
+        let mut config = Self {
+            bind_host: String::new(),
+            port: 0,
+            connections_max: 0,
+            message_bytes_max: 0,
+            login_timeout: Duration::ZERO,
+            fetch_size_default: 0,
+            fetch_size_max: 0,
+            close_session_on_disconnect: false,
+            idle_session_timeout: Duration::ZERO,
+            idle_operation_timeout: Duration::ZERO,
+            session_check_interval: Duration::ZERO,
+            long_polling_timeout: Duration::ZERO,
+            operations_running_max: 0,
+            operations_waiting_max: 0,
+            operation_log: false,
+            query_timeout: Duration::ZERO,
+            user_substitution: false,
+            graceful_stop_timeout: Duration::ZERO,
+            discovery: false,
+            zookeeper_quorum: String::new(),
+            zookeeper_port: 0,
+            zookeeper_namespace: String::new(),
+            zookeeper_session_timeout: Duration::ZERO,
+            zookeeper_connection_timeout: Duration::ZERO,
+            zookeeper_publish_configs: false,
+            warehouse: None,
+            scratch: None,
+        };
+        for setting in SETTINGS {
+            let applied = (setting.apply)(&mut config, setting.default);
+            debug_assert!(
+                applied.is_some(),
+                "the default of {} has no meaning",
+                setting.key
+            );
+        }
+        config
+    }
+}
+
+impl Config {
+    /// Sets one value by its name. `Ok(false)` when there is no such setting.
+    ///
+    /// # Errors
+    /// The text says what the setting expects.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, &'static str> {
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+            return Ok(false);
+        };
+        // An empty value means the default, as in Hive.
+        let value = if value.is_empty() {
+            setting.default
+        } else {
+            value
+        };
+        (setting.apply)(self, value)
+            .map(|()| true)
+            .ok_or(setting.expects)
+    }
+
+    /// The folder for results: as set, or `.hs2-node/results` in the home folder.
+    #[must_use]
+    pub fn scratch_folder(&self) -> PathBuf {
+        self.scratch.clone().unwrap_or_else(|| in_home("results"))
+    }
+
+    /// The folder of the tables: as set, or `.hs2-node/warehouse` in the home folder.
+    #[must_use]
+    pub fn warehouse_folder(&self) -> PathBuf {
+        self.warehouse
+            .clone()
+            .unwrap_or_else(|| in_home("warehouse"))
+    }
+
+    /// Sets what a settings file says.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds what is no setting, or a value without meaning.
+    pub fn apply_file(&mut self, file: &Path) -> Result<Vec<Warning>, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
+            file: file.into(),
+            source,
+        })?;
+        self.apply_text(&text).map_err(|error| ConfigError::InFile {
+            file: file.into(),
+            error: Box::new(error),
+        })
+    }
+
+    /// Sets what the text of a settings file says: `key = value` lines, or XML when it begins with `<`.
+    ///
+    /// # Errors
+    /// It holds what is no setting, or a value without meaning. Settings before it are set already.
+    pub fn apply_text(&mut self, text: &str) -> Result<Vec<Warning>, ConfigError> {
+        let mut warnings = Vec::new();
+        for file::Entry { line, key, value } in file::entries(text)? {
+            match self.set(&key, &value) {
+                Ok(true) => {}
+                Ok(false) => warnings.push(Warning { line, key }),
+                Err(expects) => {
+                    return Err(ConfigError::Value {
+                        line,
+                        key,
+                        value,
+                        expects,
+                    });
+                }
+            }
+        }
+        Ok(warnings)
+    }
+}
+
+/// A folder of this program in the home folder, or in the current one where there is no home.
+fn in_home(name: &str) -> PathBuf {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    home.map(PathBuf::from)
+        .unwrap_or_default()
+        .join(".hs2-node")
+        .join(name)
+}
+
+/// A name that is no setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Where it stands, from 1.
+    pub line: u32,
+    /// The name.
+    pub key: String,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "line {}: {} is not a setting of this program and has no effect",
+            self.line, self.key
+        )
+    }
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the settings file {}: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Something in a file.
+    #[error("{}, {error}", file.display())]
+    InFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong in it.
+        error: Box<Self>,
+    },
+    /// A line is no setting.
+    #[error("line {line}: {problem}")]
+    Line {
+        /// The line, from 1.
+        line: u32,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A value has no meaning.
+    #[error("line {line}: {key} = {value}: expected {expects}")]
+    Value {
+        /// The line, from 1.
+        line: u32,
+        /// The setting.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What a value may be.
+        expects: &'static str,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_has_a_meaning_and_every_name_is_there_once() {
+        let mut config = Config::default();
+        let mut keys = Vec::new();
+        for setting in SETTINGS {
+            assert_eq!(
+                config.set(setting.key, setting.default),
+                Ok(true),
+                "{}",
+                setting.key
+            );
+            keys.push(setting.key);
+        }
+        assert_eq!(config, Config::default());
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), SETTINGS.len());
+        assert_eq!(config.message_bytes_max, 100 << 20);
+        assert_eq!((config.port, config.zookeeper_port), (10000, 2181));
+    }
+
+    #[test]
+    fn wrong_values_name_line_key_and_what_is_expected() {
+        for (text, expected) in [
+            (
+                "\n\nhive.server2.thrift.port=70000",
+                "line 3: hive.server2.thrift.port = 70000: expected a port, 0 to 65535",
+            ),
+            (
+                "hive.server2.thrift.login.timeout = soon",
+                "line 1: hive.server2.thrift.login.timeout = soon: expected a time such as 20s, 500ms, 2m, or seconds",
+            ),
+            (
+                "hive.server2.use.SSL = true",
+                "line 1: hive.server2.use.SSL = true: expected false: this node has no TLS",
+            ),
+            (
+                "hive.server2.async.exec.threads = 0",
+                "line 1: hive.server2.async.exec.threads = 0: expected a number from 1 up",
+            ),
+            (
+                "hive.server2.close.session.on.disconnect = yes",
+                "line 1: hive.server2.close.session.on.disconnect = yes: expected true or false",
+            ),
+            ("what is this", "line 1: expected `key = value`"),
+        ] {
+            assert_eq!(
+                Config::default().apply_text(text).unwrap_err().to_string(),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = Config::default()
+            .apply_file(Path::new("/nonexistent/hs2.conf"))
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot read the settings file /nonexistent/hs2.conf: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn properties_and_xml_mean_the_same() {
+        let mut lines = Config::default();
+        lines
+            .apply_text("hive.server2.thrift.port : 1\nhive.zookeeper.quorum=\"a:1,b\" # here\n")
+            .unwrap();
+        let mut xml = Config::default();
+        xml.apply_text(
+            "<?xml version=\"1.0\"?>\n<!-- settings -->\n<configuration>\n<property>\n<name>hive.server2.thrift.port</name>\n \
+             <value> 1 </value><description>x</description></property>\
+             <property><name>hive.zookeeper.quorum</name><value>a:1,b</value></property></configuration>",
+        )
+        .unwrap();
+        assert_eq!(lines, xml);
+        assert_eq!((lines.port, lines.zookeeper_quorum.as_str()), (1, "a:1,b"));
+    }
+}

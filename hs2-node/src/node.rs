@@ -1,0 +1,253 @@
+//! A running node: its port, its sessions, and its place in ZooKeeper.
+
+use discovery::{DeregisteredBy, RegisterError, Registration, RegistrationState};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{interval, timeout};
+
+use crate::config::Config;
+use crate::drain::{NewRegistration, register};
+use crate::engine::Engine;
+use crate::listener;
+use crate::operation::Runner;
+use crate::service::Service;
+use crate::spool::{SpoolDir, SpoolError};
+
+/// A HiveServer2 on a port of this process.
+///
+/// Dropped, it stops at once. To leave in good order there is [`Node::drain`].
+#[derive(Debug)]
+pub struct Node {
+    address: SocketAddr,
+    service: Arc<Service>,
+    stop: watch::Sender<bool>,
+    port: Option<JoinHandle<()>>,
+    housekeeping: JoinHandle<()>,
+    registration: Option<Registration>,
+}
+
+/// Why a node cannot start or register.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The port cannot be had.
+    #[error(
+        "cannot listen on {address}: {source}; choose another one, port 0 takes any that is free"
+    )]
+    Listen {
+        /// What was asked for.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The folder for results cannot be had.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The registration's settings name no ensemble, namespace, address or version.
+    #[error("cannot register: {0}")]
+    Settings(String),
+    /// ZooKeeper was not reached, or refused.
+    #[error(transparent)]
+    Register(Box<RegisterError>),
+}
+
+/// How a drained node ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Every session was closed by its client.
+    Clean,
+    /// The time was over; so many sessions were cut.
+    Cut {
+        /// Sessions that were still open.
+        sessions: usize,
+    },
+}
+
+impl Node {
+    /// Starts to listen, with `version` as what the node says it is. Clients that know the address are served from
+    /// now; to be found there is [`Node::register`].
+    ///
+    /// # Errors
+    /// The port or the folder for results cannot be had.
+    pub async fn start(
+        config: Config,
+        version: &str,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Self, NodeError> {
+        let scratch = config.scratch_folder();
+        let spool = tokio::task::spawn_blocking(move || SpoolDir::open(&scratch)).await;
+        let spool = spool.map_err(|error| NodeError::Settings(error.to_string()))??;
+        let (host, port) = (config.bind_host.clone(), config.port);
+        let listen = |source| NodeError::Listen {
+            address: format!("{host}:{port}"),
+            source,
+        };
+        let listener = TcpListener::bind((host.as_str(), port))
+            .await
+            .map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let runner = Runner::new(
+            spool,
+            config.operations_running_max,
+            config.operations_waiting_max,
+        );
+        let service = Arc::new(Service::new(config, version.to_owned(), engine, runner));
+        let (stop, stopped) = watch::channel(false);
+        let port = tokio::spawn(listener::serve(listener, Arc::clone(&service), stopped));
+        let housekeeping = tokio::spawn(close_idle(Arc::clone(&service)));
+        Ok(Self {
+            address,
+            service,
+            stop,
+            port: Some(port),
+            housekeeping,
+            registration: None,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many sessions are open, as it changes.
+    #[must_use]
+    pub fn sessions(&self) -> watch::Receiver<usize> {
+        self.service.sessions.count()
+    }
+
+    /// Registers in the ensemble of its settings (`hive.zookeeper.quorum`), and says under which path. It stays
+    /// registered over lost connections and expired sessions, until [`Node::drain`], or until somebody deletes the
+    /// znode, which is an order to drain: see [`Node::removed`].
+    ///
+    /// # Errors
+    /// The settings name no ensemble, or it was not reached in time, or refused.
+    pub async fn register(&mut self) -> Result<String, NodeError> {
+        let NewRegistration {
+            ensemble,
+            namespace,
+            instance,
+        } = register(&self.service.config, &self.service.version, self.address)?;
+        let registration = Registration::register(&ensemble, &namespace, &instance).await;
+        let registration = registration.map_err(|error| NodeError::Register(Box::new(error)))?;
+        let mut state = registration.state();
+        let registered = state
+            .wait_for(|state| {
+                matches!(
+                    state,
+                    RegistrationState::Registered { .. } | RegistrationState::Deregistered { .. }
+                )
+            })
+            .await;
+        let path = match registered.as_deref() {
+            Ok(RegistrationState::Registered { path }) => path.clone(),
+            // Deleted as soon as it was there.
+            _ => namespace.path(),
+        };
+        drop(registered);
+        tracing::info!(path, "registered");
+        self.registration = Some(registration);
+        Ok(path)
+    }
+
+    /// Waits until somebody has deleted the node's znode and its last session is closed; forever if it never
+    /// registered. Until then connections and sessions by address are taken as before, as in Hive: who deletes a
+    /// znode takes the node off the list and no more.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn removed(&self) {
+        let Some(registration) = &self.registration else {
+            return std::future::pending().await;
+        };
+        let mut state = registration.state();
+        let other = |state: &RegistrationState| {
+            *state
+                == RegistrationState::Deregistered {
+                    by: DeregisteredBy::Other,
+                }
+        };
+        if state.wait_for(other).await.is_err() {
+            return std::future::pending().await;
+        }
+        tracing::warn!("the znode was deleted: this node stops when its last session is closed");
+        // The sender lives in the service.
+        let _ = self.sessions().wait_for(|sessions| *sessions == 0).await;
+    }
+
+    /// Leaves in good order: takes itself off the list, opens no sessions any more, waits until those that are open
+    /// are closed by their clients, but no longer than `hive.server2.graceful.stop.timeout`, and stops.
+    ///
+    /// # Cancel safety
+    /// Dropped before its end, the node stops at once.
+    pub async fn drain(mut self) -> Drained {
+        self.service.leave();
+        if let Some(registration) = self.registration.take() {
+            match registration.deregister().await {
+                Ok(()) => tracing::info!("deregistered"),
+                // The znode goes with its session; clients that still come are told to go elsewhere.
+                Err(error) => tracing::warn!(%error, "not deregistered"),
+            }
+        }
+        let mut sessions = self.sessions();
+        let open = *sessions.borrow();
+        let patience = self.service.config.graceful_stop_timeout;
+        if open > 0 {
+            tracing::info!(sessions = open, ?patience, "waiting for open sessions");
+        }
+        let empty = timeout(patience, sessions.wait_for(|sessions| *sessions == 0))
+            .await
+            .is_ok();
+        let left = *self.sessions().borrow();
+        self.stop().await;
+        if empty {
+            Drained::Clean
+        } else {
+            Drained::Cut { sessions: left }
+        }
+    }
+
+    /// Stops at once: sessions are cut, their statements stopped, result files removed.
+    ///
+    /// # Cancel safety
+    /// The node stops all the same.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        self.service.leave();
+        self.service.sessions.close_all();
+        if let Some(port) = self.port.take() {
+            // A panic there is logged by the runtime; the node ends all the same.
+            let _ = port.await;
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.housekeeping.abort();
+        self.service.sessions.close_all();
+    }
+}
+
+/// Looks for idle sessions and operations from time to time.
+async fn close_idle(service: Arc<Service>) {
+    let every = service
+        .config
+        .session_check_interval
+        .max(Duration::from_millis(100));
+    let mut ticks = interval(every);
+    loop {
+        ticks.tick().await;
+        service.sessions.close_idle(
+            service.config.idle_session_timeout,
+            service.config.idle_operation_timeout,
+        );
+    }
+}
