@@ -10,8 +10,12 @@ use super::{ConnectionId, Core, Now};
 impl Core {
     /// Serves a connect request. A session that cannot go on is answered as expired, and the connection closed.
     pub(super) fn handshake(&mut self, now: Now, id: ConnectionId, payload: &Bytes) {
-        let Ok(request) = ConnectRequest::decode(&mut Reader::new(payload)) else {
-            return self.abort(id);
+        let request = match ConnectRequest::decode(&mut Reader::new(payload)) {
+            Ok(request) => request,
+            Err(error) => {
+                self.complain(id, &error);
+                return self.abort(id);
+            }
         };
         // The client knows more than this server: it has to find another, and is not told why.
         if request.last_zxid_seen > self.last_zxid {

@@ -153,6 +153,7 @@ impl Core {
         while let Some((deadline_ms, id)) = self.handshakes.first().copied()
             && deadline_ms <= now.monotonic_ms
         {
+            self.complain(id, &"no connect request in time");
             self.abort(id);
         }
         if self.next_reap_ms <= now.monotonic_ms {
@@ -256,12 +257,18 @@ impl Core {
                 Phase::Handshake => match connection.next_frame(self.options.frame_bytes_max) {
                     Ok(None) => return,
                     Ok(Some(payload)) => self.handshake(now, id, &payload),
-                    Err(_) => self.abort(id),
+                    Err(error) => {
+                        self.complain(id, &error);
+                        self.abort(id);
+                    }
                 },
                 Phase::Open => match connection.next_frame(self.options.frame_bytes_max) {
                     Ok(None) => return,
                     Ok(Some(payload)) => self.request(now, id, &payload),
-                    Err(_) => self.finish(id),
+                    Err(error) => {
+                        self.complain(id, &error);
+                        self.finish(id);
+                    }
                 },
                 Phase::Closing | Phase::Aborted => break,
             }
@@ -283,6 +290,13 @@ impl Core {
             connection.push_text(text);
         }
         self.finish(id);
+    }
+
+    /// Tells the log why a connection is about to be closed: its peer is not told.
+    fn complain(&self, id: ConnectionId, reason: &dyn fmt::Display) {
+        if let Some(connection) = self.connections.get(&id) {
+            tracing::warn!(peer = %connection.peer, %reason, "connection closed");
+        }
     }
 
     /// Closes a connection behind what it has to be told.
