@@ -91,17 +91,10 @@ async fn run_all(session: &Session, statements: &[String], format: Format) -> Re
 /// Why a statement was not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Stop {
-    #[error("{}", with_state(.0))]
+    #[error(transparent)]
     Client(#[from] Error),
     #[error("cannot print the rows: {0}")]
     Output(#[from] io::Error),
-}
-
-fn with_state(error: &Error) -> String {
-    match error.sql_state() {
-        Some(state) => format!("{error} (SQLSTATE {state})"),
-        None => error.to_string(),
-    }
 }
 
 /// Runs a statement and prints its rows. Says how many there were, `None` where there is no result. Ctrl-C cancels it.
