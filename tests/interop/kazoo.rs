@@ -1,0 +1,52 @@
+use tests::fleet::Fleet;
+use tests::peers::{beeline, kazoo_list};
+use tests::zookeeper::SharedZooKeeper;
+
+use crate::fixture::Pair;
+
+#[tokio::test]
+async fn both_znodes_are_in_hives_format() {
+    let pair = Pair::start().await;
+    let listed = kazoo_list(pair.fleet.connect_string(), pair.fleet.namespace()).await;
+    let mut expected = [
+        (&pair.first, "1.0", "0000000000"),
+        (&pair.second, "2.0", "0000000001"),
+    ]
+    .map(|(node, version, sequence)| {
+        let address = node.address().to_string();
+        let name = format!("serverUri={address};version={version};sequence={sequence}");
+        (name, address, true)
+    });
+    expected.sort();
+    let listed: Vec<_> = listed
+        .into_iter()
+        .map(|znode| (znode.name, znode.data, znode.ephemeral))
+        .collect();
+    assert_eq!(listed, expected);
+}
+
+/// Hive's pairs, as `hive.server2.zookeeper.publish.configs` has them, and what its driver makes of them.
+#[tokio::test]
+async fn published_pairs_are_hives() {
+    let zookeeper = SharedZooKeeper::get().await;
+    let fleet = Fleet::new(zookeeper.connect_string()).await;
+    let node = fleet.node("4.0.1");
+    let node = node.set("hive.server2.zookeeper.publish.configs", "true");
+    let node = node.start().await;
+    let listed = kazoo_list(fleet.connect_string(), fleet.namespace()).await;
+    let mut pairs: Vec<&str> = listed[0].data.split(';').collect();
+    pairs.sort_unstable();
+    let (host, port) = (node.address().ip(), node.address().port());
+    let expected = [
+        "hive.server2.authentication=NONE".to_owned(),
+        format!("hive.server2.instance.uri={host}:{port}"),
+        format!("hive.server2.thrift.bind.host={host}"),
+        format!("hive.server2.thrift.port={port}"),
+        "hive.server2.thrift.sasl.qop=auth".to_owned(),
+        "hive.server2.transport.mode=binary".to_owned(),
+        "hive.server2.use.SSL=false".to_owned(),
+    ];
+    assert_eq!(pairs, expected);
+    let output = beeline(&fleet.url(), "SELECT 1 AS one").await.success();
+    assert_eq!(output.stdout, "one\n1\n", "{output}");
+}

@@ -1,0 +1,14 @@
+//! The clients people already have, against two nodes behind a real ZooKeeper: nothing here was written by us but
+//! the nodes.
+#![allow(clippy::unwrap_used)]
+
+/// Apache BeeLine through ZooKeeper, by host and port, and through the embedded ZooKeeper.
+mod beeline;
+/// What the bodies share: two nodes of one fleet, with one warehouse.
+mod fixture;
+/// Hive's JDBC driver binds strings.
+mod jdbc;
+/// kazoo sees what it would see of Hive.
+mod kazoo;
+/// impyla and PyHive, value by value.
+mod python;
