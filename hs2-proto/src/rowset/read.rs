@@ -98,10 +98,12 @@ impl<'a> ColumnSlice<'a> {
     /// The values, one after another.
     pub fn cells(&self) -> impl Iterator<Item = Cell<'a>> + use<'a> {
         let column = *self;
-        self.elements().enumerate().map(move |(row, element)| match element {
-            Some(element) if !column.is_null(row) => cell(column.kind(), element),
-            _ => Cell::Null,
-        })
+        self.elements()
+            .enumerate()
+            .map(move |(row, element)| match element {
+                Some(element) if !column.is_null(row) => cell(column.kind(), element),
+                _ => Cell::Null,
+            })
     }
 }
 
