@@ -1,0 +1,144 @@
+//! The last look at a plan: places where DataFusion would bring two types together in another way than Hive.
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+
+use super::error;
+use super::operators::{Group, group};
+use super::sql::types::HiveType;
+
+/// Refuses a plan that mixes types where Hive has another rule.
+///
+/// # Errors
+/// The construct, by name.
+pub(crate) fn plan(plan: &LogicalPlan) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        let inputs = node.inputs();
+        let schema = if inputs.is_empty() {
+            node.schema().as_ref().clone()
+        } else {
+            merge_schema(&inputs)
+        };
+        node.apply_expressions(|expr| expr.apply(|expr| check_expr(expr, &schema)))?;
+        match node {
+            LogicalPlan::Union(union) => {
+                for input in &union.inputs {
+                    let first = union.inputs[0].schema();
+                    for (a, b) in first.fields().iter().zip(input.schema().fields()) {
+                        together("UNION", HiveType::of_field(a), HiveType::of_field(b))?;
+                    }
+                }
+            }
+            LogicalPlan::Join(join) => {
+                for (left, right) in &join.on {
+                    together(
+                        "a join's columns",
+                        hive(left, &schema)?,
+                        hive(right, &schema)?,
+                    )?;
+                }
+            }
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
+}
+
+fn check_expr(expr: &Expr, schema: &DFSchema) -> Result<TreeNodeRecursion> {
+    match expr {
+        Expr::InList(list) => {
+            let value = hive(&list.expr, schema)?;
+            for item in &list.list {
+                together("IN", value.clone(), hive(item, schema)?)?;
+            }
+        }
+        Expr::InSubquery(subquery) => {
+            let field = subquery.subquery.subquery.schema().field(0).clone();
+            together(
+                "IN (SELECT …)",
+                hive(&subquery.expr, schema)?,
+                HiveType::of_field(&field),
+            )?;
+        }
+        Expr::Case(case) => {
+            let results = case
+                .when_then_expr
+                .iter()
+                .map(|(_, result)| result)
+                .chain(&case.else_expr);
+            all_together("CASE or IF", results.map(AsRef::as_ref), schema)?;
+            for (condition, _) in &case.when_then_expr {
+                if !matches!(
+                    hive(condition, schema)?,
+                    Some(HiveType::Boolean | HiveType::Void)
+                ) {
+                    return refuse("a condition that is no boolean");
+                }
+            }
+        }
+        Expr::ScalarFunction(function)
+            if matches!(
+                function.name(),
+                "coalesce" | "greatest" | "least" | "make_array"
+            ) =>
+        {
+            all_together(function.name(), function.args.iter(), schema)?;
+        }
+        _ => {}
+    }
+    Ok(TreeNodeRecursion::Continue)
+}
+
+fn hive(expr: &Expr, schema: &DFSchema) -> Result<Option<HiveType>> {
+    Ok(HiveType::of_field(&expr.to_field(schema)?.1))
+}
+
+fn all_together<'a>(
+    what: &str,
+    exprs: impl Iterator<Item = &'a Expr>,
+    schema: &DFSchema,
+) -> Result<()> {
+    let types = exprs
+        .map(|expr| hive(expr, schema))
+        .collect::<Result<Vec<_>>>()?;
+    let Some(first) = types
+        .iter()
+        .flatten()
+        .find(|t| **t != HiveType::Void)
+        .cloned()
+    else {
+        return Ok(());
+    };
+    types
+        .into_iter()
+        .try_for_each(|other| together(what, Some(first.clone()), other))
+}
+
+/// Two types that come together without a conversion of ours.
+fn together(what: &str, left: Option<HiveType>, right: Option<HiveType>) -> Result<()> {
+    let (Some(left), Some(right)) = (left, right) else {
+        return refuse(&format!("{what} of these types"));
+    };
+    let fine = left == right
+        || match (group(&left), group(&right)) {
+            (Group::Void, _) | (_, Group::Void) => true,
+            (Group::Complex, Group::Complex) => left.arrow() == right.arrow(),
+            (Group::Complex, _) | (_, Group::Complex) => false,
+            (Group::Date, Group::Timestamp) | (Group::Timestamp, Group::Date) => true,
+            (l, r) => l == r,
+        };
+    if fine {
+        Ok(())
+    } else {
+        refuse(&format!(
+            "{what} of {left} and {right} is not supported: CAST one side"
+        ))
+    }
+}
+
+fn refuse<T>(what: &str) -> Result<T> {
+    Err(error::external(error::unsupported(None, what)))
+}

@@ -1,0 +1,228 @@
+//! Statements that change a table's rows. Rows go to a new file that appears with its last byte.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
+
+use super::ddl::resolve;
+use super::functions::cast::check;
+use super::query::{QueryPlanner, find, is_managed};
+use super::session::{SessionInner, nothing};
+use super::sql::cursor::TableName;
+use super::sql::rewrite::{self, values_arity};
+use super::sql::statement::Insert;
+use super::sql::types::HiveType;
+use super::warehouse::metadata::TableMeta;
+use super::warehouse::unique;
+use super::warehouse::writer::DataFile;
+use super::{error, stream};
+use crate::engine::{EngineError, Execution};
+
+/// `INSERT INTO` and `INSERT OVERWRITE`.
+///
+/// # Errors
+/// What is known before it runs.
+pub(crate) async fn insert(
+    session: &Arc<SessionInner>,
+    mut insert: Insert,
+    planner: &QueryPlanner<'_>,
+) -> Result<Execution, EngineError> {
+    let (database, table) = resolve(&insert.table, planner);
+    let meta = target(session, &database, &table, &insert.table)?;
+    let types = meta.types()?;
+    // For each column of the table, which column of the query it takes.
+    let sources = sources(&meta, insert.columns.as_deref())?;
+    let given: Vec<HiveType> = given_types(&types, &sources);
+    let planned = if rewrite::values(&mut insert.query, &given, planner.context())?.is_some() {
+        planner.plan_values(*insert.query)?
+    } else {
+        planner.plan(*insert.query)?
+    };
+    if planned.columns.len() != given.len() {
+        return Err(values_arity(
+            Some(insert.table.at),
+            given.len(),
+            planned.columns.len(),
+        ));
+    }
+    for ((_, from), to) in planned.columns.iter().zip(&given) {
+        check(Some(from), &from.arrow(), to).map_err(|e| error::from_planning(&e, |_| None))?;
+    }
+    let compiled = planner.compile(planned).await?;
+    let inner = Arc::clone(session);
+    Ok(session.deferred(async move {
+        let warehouse = &inner.shared.warehouse;
+        let old = warehouse.data_path(&database, &table, &meta);
+        let mut meta = meta;
+        let folder = if insert.overwrite {
+            meta.generation = format!("data-{}", unique());
+            let folder = warehouse.data_path(&database, &table, &meta);
+            std::fs::create_dir(&folder)
+                .map_err(|e| error::io(&format!("writing table {database}.{table}"), &e))?;
+            Some(NewFolder(Some(folder)))
+        } else {
+            None
+        };
+        let into = folder
+            .as_ref()
+            .and_then(|f| f.0.clone())
+            .unwrap_or_else(|| old.clone());
+        let schema = meta.schema()?;
+        let mut file = DataFile::create(&into, schema, types.clone())?;
+        let write = |batch: RecordBatch| {
+            arrange(&batch, &sources, &types).and_then(|batch| file.write(&batch))
+        };
+        let mut write = write;
+        stream::for_each(compiled.plan, compiled.context, |batch| {
+            std::future::ready(write(batch).map(|()| true))
+        })
+        .await?;
+        file.commit(&into)?;
+        if let Some(folder) = folder {
+            warehouse.replace_meta(&database, &table, &meta)?;
+            folder.keep();
+            remove(&old);
+        }
+        Ok(())
+    }))
+}
+
+/// `TRUNCATE TABLE`.
+///
+/// # Errors
+/// There is no such table, or it is not managed.
+pub(crate) fn truncate(
+    session: &Arc<SessionInner>,
+    name: &TableName,
+    if_exists: bool,
+    planner: &QueryPlanner<'_>,
+) -> Result<Execution, EngineError> {
+    let (database, table) = resolve(name, planner);
+    if if_exists && session.shared.warehouse.table(&database, &table)?.is_none() {
+        return Ok(nothing());
+    }
+    let mut meta = target(session, &database, &table, name)?;
+    let inner = Arc::clone(session);
+    Ok(session.deferred(async move {
+        let warehouse = &inner.shared.warehouse;
+        let old = warehouse.data_path(&database, &table, &meta);
+        meta.generation = format!("data-{}", unique());
+        let folder = NewFolder(Some(warehouse.data_path(&database, &table, &meta)));
+        if let Some(path) = &folder.0 {
+            std::fs::create_dir(path)
+                .map_err(|e| error::io(&format!("truncating {database}.{table}"), &e))?;
+        }
+        warehouse.replace_meta(&database, &table, &meta)?;
+        folder.keep();
+        remove(&old);
+        Ok(())
+    }))
+}
+
+fn target(
+    session: &SessionInner,
+    database: &str,
+    table: &str,
+    name: &TableName,
+) -> Result<TableMeta, EngineError> {
+    let meta = find(&session.shared.warehouse, database, table)?
+        .ok_or_else(|| error::no_such_table(Some(name.at), database, table))?;
+    if is_managed(&meta) {
+        return Ok(meta);
+    }
+    Err(error::unsupported(
+        Some(name.at),
+        format!(
+            "{database}.{table} is a view or an external table: writing to it is not supported"
+        ),
+    ))
+}
+
+fn sources(meta: &TableMeta, named: Option<&[String]>) -> Result<Vec<Option<usize>>, EngineError> {
+    let Some(named) = named else {
+        return Ok((0..meta.columns.len()).map(Some).collect());
+    };
+    for (i, name) in named.iter().enumerate() {
+        if !meta.columns.iter().any(|column| column.name == *name) {
+            return Err(error::semantic(
+                40000,
+                format!(
+                    "'[{name}]' in insert schema specification are not found among regular columns of the table"
+                ),
+            ));
+        }
+        if named[..i].contains(name) {
+            return Err(error::semantic(
+                10036,
+                format!("Duplicate column name: {name}"),
+            ));
+        }
+    }
+    Ok(meta
+        .columns
+        .iter()
+        .map(|column| named.iter().position(|name| *name == column.name))
+        .collect())
+}
+
+/// The types of the query's columns, in its order.
+fn given_types(types: &[HiveType], sources: &[Option<usize>]) -> Vec<HiveType> {
+    let mut given: Vec<(usize, HiveType)> = sources
+        .iter()
+        .zip(types)
+        .filter_map(|(source, hive)| Some(((*source)?, hive.clone())))
+        .collect();
+    given.sort_by_key(|(source, _)| *source);
+    given.into_iter().map(|(_, hive)| hive).collect()
+}
+
+/// The table's columns out of the query's; what the query does not give is NULL.
+fn arrange(
+    batch: &RecordBatch,
+    sources: &[Option<usize>],
+    types: &[HiveType],
+) -> Result<RecordBatch, EngineError> {
+    let columns: Vec<_> = sources
+        .iter()
+        .zip(types)
+        .map(|(source, hive)| match source {
+            Some(source) => Arc::clone(batch.column(*source)),
+            None => new_null_array(&hive.arrow(), batch.num_rows()),
+        })
+        .collect();
+    let fields: Vec<_> = columns
+        .iter()
+        .enumerate()
+        .map(|(i, c)| arrow_schema::Field::new(i.to_string(), c.data_type().clone(), true))
+        .collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(
+        Arc::new(arrow_schema::Schema::new(fields)),
+        columns,
+        &options,
+    )
+    .map_err(|e| error::execution(e.to_string()))
+}
+
+/// A folder that goes again unless it is kept.
+struct NewFolder(Option<std::path::PathBuf>);
+
+impl NewFolder {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for NewFolder {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            remove(path);
+        }
+    }
+}
+
+fn remove(folder: &std::path::Path) {
+    if let Err(e) = std::fs::remove_dir_all(folder) {
+        tracing::warn!(path = %folder.display(), error = %e, "data that nobody reads any more could not be removed");
+    }
+}

@@ -1,0 +1,33 @@
+//! Functions that mean what they mean in Hive. `allow` says which a statement may call; the other modules implement
+//! those whose DataFusion namesake answers differently. Our names hold a space, so that no statement can write them.
+
+pub(crate) mod allow;
+pub(crate) mod arithmetic;
+pub(crate) mod cast;
+pub(crate) mod complex;
+pub(crate) mod dates;
+pub(crate) mod math;
+pub(crate) mod range;
+pub(crate) mod strings;
+pub(crate) mod text;
+pub(crate) mod udf;
+
+use datafusion::logical_expr::ScalarUDF;
+
+/// Every scalar function of ours.
+pub(crate) fn udfs() -> Vec<ScalarUDF> {
+    let mut udfs = vec![
+        cast::HiveCast::udf(),
+        arithmetic::Average::udf(),
+        complex::Index::udf(),
+    ];
+    udfs.extend(
+        arithmetic::Operator::ALL
+            .into_iter()
+            .map(arithmetic::Arithmetic::udf),
+    );
+    udfs.extend(strings::udfs());
+    udfs.extend(dates::udfs());
+    udfs.extend(math::udfs());
+    udfs
+}

@@ -1,0 +1,221 @@
+//! The embedded engine: Apache DataFusion over a warehouse folder, behind a small layer that speaks Hive's SQL.
+//!
+//! ```text
+//! text ── variables ── lexer ── statement ─┬─ SHOW, DESCRIBE, CREATE, … ── warehouse
+//!                                          └─ query ── rewrite ── planner ── check ── DataFusion ── stream
+//! ```
+//!
+//! A statement that is accepted means what it means in Hive; what this layer cannot promise is refused by name with
+//! SQLSTATE `0A000`. Queries are planned and run on a runtime of the engine's own.
+
+mod check;
+mod ddl;
+mod dml;
+mod error;
+mod functions;
+mod operators;
+mod planner;
+mod query;
+mod runtime;
+mod session;
+mod settings;
+mod show;
+mod sql;
+mod stream;
+mod warehouse;
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::execution::FunctionRegistry;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::prelude::SessionConfig;
+
+use self::operators::HiveOperators;
+use self::runtime::QueryRuntime;
+use self::session::Session;
+use self::warehouse::{DEFAULT_DATABASE, Warehouse};
+use super::{Engine, EngineError, EngineSession, SessionOptions};
+
+/// Rows of a batch.
+const BATCH_ROWS: usize = 8192;
+/// How many consumers an out-of-memory error names.
+const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::new(3).expect("three");
+
+/// How to build a [`DataFusionEngine`].
+#[derive(Debug, Clone)]
+pub struct DataFusionOptions {
+    /// The folder of databases and tables. Nodes that share it see the same tables.
+    pub warehouse: PathBuf,
+    /// How much memory all queries together may take for sorting, joining and grouping, in bytes. What goes beyond is
+    /// spilled to disk or fails the query.
+    pub memory_limit_bytes: usize,
+    /// Where queries spill. The engine makes a folder of its own in it and removes that when it is dropped.
+    pub spill_dir: PathBuf,
+    /// How many parts of one query run at the same time; also the number of worker threads.
+    pub target_partitions: usize,
+}
+
+impl DataFusionOptions {
+    /// Options for a warehouse: 256 MiB, the system's folder for temporary files, one part for each processor.
+    #[must_use]
+    pub fn new(warehouse: impl Into<PathBuf>) -> Self {
+        Self {
+            warehouse: warehouse.into(),
+            memory_limit_bytes: 256 << 20,
+            spill_dir: std::env::temp_dir(),
+            target_partitions: std::thread::available_parallelism().map_or(2, NonZeroUsize::get),
+        }
+    }
+}
+
+/// The embedded engine. Cloning is cheap; the clones are one engine.
+#[derive(Debug, Clone)]
+pub struct DataFusionEngine {
+    shared: Arc<Shared>,
+}
+
+/// What all sessions of an engine share.
+pub(crate) struct Shared {
+    warehouse: Warehouse,
+    /// What each statement's state is copied from.
+    state: SessionState,
+    runtime: QueryRuntime,
+    // Removed with its files when the engine goes.
+    _spill: tempfile::TempDir,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("warehouse", &self.warehouse)
+            .field("runtime", &self.runtime)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DataFusionEngine {
+    /// Opens the warehouse and starts the engine's threads.
+    ///
+    /// # Errors
+    /// The warehouse or the spill folder cannot be made or written.
+    pub fn new(options: &DataFusionOptions) -> Result<Self, EngineError> {
+        let warehouse = Warehouse::open(&options.warehouse)?;
+        let spilling = |e: std::io::Error| {
+            error::io(
+                &format!("making a spill folder in {}", options.spill_dir.display()),
+                &e,
+            )
+        };
+        std::fs::create_dir_all(&options.spill_dir).map_err(spilling)?;
+        let spill = tempfile::Builder::new()
+            .prefix("hs2-spill-")
+            .tempdir_in(&options.spill_dir)
+            .map_err(spilling)?;
+        let mode = DiskManagerMode::Directories(vec![spill.path().to_owned()]);
+        let pool = TrackConsumersPool::new(
+            FairSpillPool::new(options.memory_limit_bytes),
+            CONSUMERS_NAMED,
+        );
+        let environment = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
+            .build_arc()
+            .map_err(|e| error::from_running(&e))?;
+        let state = state(
+            SessionStateBuilder::new().with_runtime_env(environment),
+            options.target_partitions,
+        )
+        .map_err(|e| error::from_running(&e))?;
+        let runtime = QueryRuntime::new(options.target_partitions)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                warehouse,
+                state,
+                runtime,
+                _spill: spill,
+            }),
+        })
+    }
+
+    /// Stops every query without waiting; may be called from anywhere. The engine runs nothing afterwards.
+    pub fn shutdown(&self) {
+        self.shared.runtime.shutdown();
+    }
+}
+
+#[async_trait]
+impl Engine for DataFusionEngine {
+    async fn open_session(
+        &self,
+        options: SessionOptions,
+    ) -> Result<Arc<dyn EngineSession>, EngineError> {
+        let shared = Arc::clone(&self.shared);
+        let session = self
+            .shared
+            .runtime
+            .run(async move {
+                let database = options
+                    .database
+                    .as_deref()
+                    .unwrap_or(DEFAULT_DATABASE)
+                    .to_lowercase();
+                if !shared.warehouse.has_database(&database) {
+                    return Err(error::no_such_database(&database));
+                }
+                Ok(Session::new(shared, options, database))
+            })
+            .await?;
+        Ok(Arc::new(session))
+    }
+}
+
+/// DataFusion set up for Hive.
+fn state(
+    builder: SessionStateBuilder,
+    target_partitions: usize,
+) -> Result<SessionState, datafusion::error::DataFusionError> {
+    let mut config = SessionConfig::new()
+        .with_batch_size(BATCH_ROWS)
+        .with_target_partitions(target_partitions.max(1))
+        .with_information_schema(false)
+        .with_default_catalog_and_schema("hive", DEFAULT_DATABASE)
+        .with_create_default_catalog_and_schema(false);
+    let options = config.options_mut();
+    // Names are lower case before the planner sees them.
+    options.sql_parser.enable_ident_normalization = false;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    "nulls_min".clone_into(&mut options.sql_parser.default_null_ordering);
+    options.execution.parquet.schema_force_view_types = false;
+    // Rows of a scan keep the order of its files.
+    options.optimizer.enable_round_robin_repartition = false;
+    let mut state = builder.with_config(config).with_default_features().build();
+    // Of Spark's functions those that are Hive's too and that DataFusion lacks.
+    let spark = datafusion_spark::all_default_scalar_functions()
+        .into_iter()
+        .filter(|f| f.name() == "bitwise_not");
+    let ours = functions::udfs().into_iter().map(Arc::new);
+    for function in spark.chain(ours) {
+        state.register_udf(function)?;
+    }
+    for function in datafusion_spark::all_default_aggregate_functions() {
+        if matches!(function.name(), "collect_list" | "collect_set") {
+            state.register_udaf(function)?;
+        }
+    }
+    let concat = state.udf("hive concat")?;
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(HiveOperators::new(concat))];
+    planners.extend(state.expr_planners().iter().cloned());
+    Ok(SessionStateBuilder::new_from_existing(state)
+        .with_expr_planners(planners)
+        .build())
+}

@@ -1,0 +1,274 @@
+//! Operators of two operands, planned by the operands' types as Hive's `FunctionRegistry` does: which conversion each
+//! side gets, and what is refused.
+
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, lit};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::error;
+use super::functions::arithmetic::{Arithmetic, Operator as Arith};
+use super::functions::cast::HiveCast;
+use super::functions::text;
+use super::sql::types::HiveType;
+
+/// The planner of operators.
+#[derive(Debug)]
+pub(crate) struct HiveOperators {
+    cast: Arc<ScalarUDF>,
+    concat: Arc<ScalarUDF>,
+}
+
+/// Types that are compared and combined with each other alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Void,
+    Number,
+    Text,
+    Date,
+    Timestamp,
+    Boolean,
+    Binary,
+    Complex,
+}
+
+/// The group of a type.
+pub(crate) fn group(hive_type: &HiveType) -> Group {
+    use HiveType as T;
+    match hive_type {
+        T::Void => Group::Void,
+        T::TinyInt | T::SmallInt | T::Int | T::BigInt | T::Float | T::Double | T::Decimal(..) => {
+            Group::Number
+        }
+        T::String | T::Varchar(_) | T::Char(_) => Group::Text,
+        T::Date => Group::Date,
+        T::Timestamp => Group::Timestamp,
+        T::Boolean => Group::Boolean,
+        T::Binary => Group::Binary,
+        T::Array(_) | T::Map(..) | T::Struct(_) => Group::Complex,
+    }
+}
+
+impl HiveOperators {
+    /// The planner; `concat` is our own `||`.
+    pub(crate) fn new(concat: Arc<ScalarUDF>) -> Self {
+        Self {
+            cast: Arc::new(HiveCast::udf()),
+            concat,
+        }
+    }
+
+    fn cast(&self, expr: Expr, from: &HiveType, to: &HiveType) -> Expr {
+        if from == to {
+            return expr;
+        }
+        Expr::ScalarFunction(ScalarFunction::new_udf(
+            Arc::clone(&self.cast),
+            vec![expr, lit(to.to_string())],
+        ))
+    }
+
+    fn arithmetic(&self, operator: Arith, left: Side, right: Side) -> Result<Expr> {
+        let Some((l, r)) = operator.operands(&left.hive, &right.hive) else {
+            return refuse(operator.symbol(), &left.hive, &right.hive);
+        };
+        let (a, b) = (
+            self.cast(left.expr, &left.hive, &l),
+            self.cast(right.expr, &right.hive, &r),
+        );
+        let native = match operator {
+            Arith::Add => Some(Operator::Plus),
+            Arith::Subtract => Some(Operator::Minus),
+            Arith::Multiply => Some(Operator::Multiply),
+            _ => None,
+        };
+        Ok(match native {
+            // Whole numbers wrap and doubles are IEEE in both.
+            Some(native) if !matches!(l, HiveType::Decimal(..)) => native_binary(a, native, b),
+            _ => Expr::ScalarFunction(ScalarFunction::new_udf(
+                Arc::new(Arithmetic::udf(operator)),
+                vec![a, b],
+            )),
+        })
+    }
+
+    fn comparison(&self, operator: Operator, left: Side, right: Side) -> Result<Expr> {
+        use Group as G;
+        let to = |side: Side, hive: &HiveType| self.cast(side.expr, &side.hive, hive);
+        let both = |l: Side, r: Side, hive: HiveType| {
+            Ok(native_binary(to(l, &hive), operator, to(r, &hive)))
+        };
+        let strict = |hive: &HiveType| matches!(hive, HiveType::BigInt | HiveType::Decimal(..));
+        match (group(&left.hive), group(&right.hive)) {
+            (G::Complex, _) | (_, G::Complex) => {
+                refuse(&operator.to_string(), &left.hive, &right.hive)
+            }
+            (G::Void, _) | (_, G::Void) => Ok(native_binary(left.expr, operator, right.expr)),
+            (G::Number, G::Number) => {
+                let fraction = |hive: &HiveType| matches!(hive, HiveType::Float | HiveType::Double);
+                let decimal = |hive: &HiveType| matches!(hive, HiveType::Decimal(..));
+                if (fraction(&left.hive) && decimal(&right.hive))
+                    || (decimal(&left.hive) && fraction(&right.hive))
+                {
+                    return both(left, right, HiveType::Double);
+                }
+                Ok(native_binary(left.expr, operator, right.expr))
+            }
+            (G::Text, G::Number) | (G::Number, G::Text) => {
+                // Hive refuses these too (`hive.strict.checks.type.safety`): a double cannot hold them.
+                if strict(&left.hive) || strict(&right.hive) {
+                    return refuse(&operator.to_string(), &left.hive, &right.hive);
+                }
+                both(left, right, HiveType::Double)
+            }
+            (G::Text, G::Date | G::Timestamp) => {
+                let hive = right.hive.clone();
+                self.with_text(operator, left, &hive)
+                    .map(|l| native_binary(l, operator, right.expr))
+            }
+            (G::Date | G::Timestamp, G::Text) => {
+                let hive = left.hive.clone();
+                self.with_text(operator, right, &hive)
+                    .map(|r| native_binary(left.expr, operator, r))
+            }
+            (G::Date, G::Timestamp) | (G::Timestamp, G::Date) => {
+                both(left, right, HiveType::Timestamp)
+            }
+            (l, r) if l == r => Ok(native_binary(left.expr, operator, right.expr)),
+            _ => refuse(&operator.to_string(), &left.hive, &right.hive),
+        }
+    }
+
+    /// A string beside a date or timestamp: only a constant that is one, since Hive's versions differ on the others.
+    fn with_text(&self, operator: Operator, side: Side, hive: &HiveType) -> Result<Expr> {
+        let constant = match &side.expr {
+            Expr::Literal(ScalarValue::Utf8(Some(value)), _) => Some(value.as_str()),
+            _ => None,
+        };
+        let fine = constant.is_some_and(|value| match hive {
+            HiveType::Date => value.len() == 10 && text::parse_date(value).is_some(),
+            _ => text::parse_timestamp(value).is_some(),
+        });
+        if fine {
+            Ok(self.cast(side.expr, &side.hive, hive))
+        } else {
+            refuse(&operator.to_string(), hive, &side.hive)
+        }
+    }
+}
+
+struct Side {
+    expr: Expr,
+    hive: HiveType,
+}
+
+impl Side {
+    fn new(expr: Expr, schema: &DFSchema) -> Result<Self> {
+        let (_, field) = expr.to_field(schema)?;
+        match HiveType::of_field(&field) {
+            Some(hive) => Ok(Self { expr, hive }),
+            None => Err(error::external(error::unsupported(
+                None,
+                format!("a value of type {} is not supported", field.data_type()),
+            ))),
+        }
+    }
+}
+
+fn native_binary(left: Expr, operator: Operator, right: Expr) -> Expr {
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))
+}
+
+fn refuse<T>(operator: &str, left: &HiveType, right: &HiveType) -> Result<T> {
+    Err(error::external(error::unsupported(
+        None,
+        format!("operator {operator} on {left} and {right} is not supported: CAST one side"),
+    )))
+}
+
+impl ExprPlanner for HiveOperators {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        use BinaryOperator as B;
+        let RawBinaryExpr { op, left, right } = expr;
+        let (left, right) = (Side::new(left, schema)?, Side::new(right, schema)?);
+        let planned = match &op {
+            B::Plus => self.arithmetic(Arith::Add, left, right)?,
+            B::Minus => self.arithmetic(Arith::Subtract, left, right)?,
+            B::Multiply => self.arithmetic(Arith::Multiply, left, right)?,
+            B::Divide => self.arithmetic(Arith::Divide, left, right)?,
+            B::Modulo => self.arithmetic(Arith::Modulo, left, right)?,
+            B::MyIntegerDivide => self.arithmetic(Arith::IntegerDivide, left, right)?,
+            B::Eq => self.comparison(Operator::Eq, left, right)?,
+            B::NotEq => self.comparison(Operator::NotEq, left, right)?,
+            B::Lt => self.comparison(Operator::Lt, left, right)?,
+            B::LtEq => self.comparison(Operator::LtEq, left, right)?,
+            B::Gt => self.comparison(Operator::Gt, left, right)?,
+            B::GtEq => self.comparison(Operator::GtEq, left, right)?,
+            B::Spaceship => self.comparison(Operator::IsNotDistinctFrom, left, right)?,
+            B::And | B::Or => {
+                for side in [&left, &right] {
+                    if !matches!(group(&side.hive), Group::Boolean | Group::Void) {
+                        return refuse(&op.to_string(), &left.hive, &right.hive);
+                    }
+                }
+                native_binary(
+                    left.expr,
+                    if op == B::And {
+                        Operator::And
+                    } else {
+                        Operator::Or
+                    },
+                    right.expr,
+                )
+            }
+            B::StringConcat => {
+                for side in [&left, &right] {
+                    if matches!(
+                        group(&side.hive),
+                        Group::Binary | Group::Boolean | Group::Complex
+                    ) {
+                        return refuse(&op.to_string(), &left.hive, &right.hive);
+                    }
+                }
+                let args =
+                    [left, right].map(|side| self.cast(side.expr, &side.hive, &HiveType::String));
+                Expr::ScalarFunction(ScalarFunction::new_udf(
+                    Arc::clone(&self.concat),
+                    args.to_vec(),
+                ))
+            }
+            B::BitwiseAnd | B::BitwiseOr | B::BitwiseXor => {
+                let whole = |hive: &HiveType| {
+                    matches!(
+                        hive,
+                        HiveType::TinyInt | HiveType::SmallInt | HiveType::Int | HiveType::BigInt
+                    )
+                };
+                if !whole(&left.hive) || !whole(&right.hive) {
+                    return refuse(&op.to_string(), &left.hive, &right.hive);
+                }
+                let operator = match op {
+                    B::BitwiseAnd => Operator::BitwiseAnd,
+                    B::BitwiseOr => Operator::BitwiseOr,
+                    _ => Operator::BitwiseXor,
+                };
+                native_binary(left.expr, operator, right.expr)
+            }
+            other => {
+                return Err(error::external(error::unsupported(
+                    None,
+                    format!("operator {other} is not supported"),
+                )));
+            }
+        };
+        Ok(PlannerResult::Planned(planned))
+    }
+}

@@ -1,0 +1,155 @@
+//! Where queries run: a runtime of their own, so that a heavy query never starves what serves the clients.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use arrow_array::RecordBatch;
+use futures::Stream;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinError, JoinHandle};
+
+use super::error;
+use crate::engine::EngineError;
+
+/// How many batches wait for their reader.
+const BATCHES_WAITING: usize = 2;
+/// Plans nest, and a tree of thousands of nodes is dropped by recursion. Untouched stack costs nothing.
+const STACK_BYTES: usize = 64 << 20;
+
+/// The engine's runtime.
+#[derive(Debug)]
+pub(crate) struct QueryRuntime {
+    runtime: Mutex<Option<Runtime>>,
+    handle: Handle,
+}
+
+impl QueryRuntime {
+    /// A runtime with so many workers.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub(crate) fn new(workers: usize) -> Result<Self, EngineError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(workers.max(1))
+            .thread_name("hs2-query")
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()
+            .map_err(|e| error::io("starting the engine's threads", &e))?;
+        let handle = runtime.handle().clone();
+        Ok(Self {
+            runtime: Mutex::new(Some(runtime)),
+            handle,
+        })
+    }
+
+    /// Runs `work` here and waits for it. Dropping the future stops the work.
+    ///
+    /// # Errors
+    /// The work's own, a panic in it, or the engine was shut down.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let task = self.handle.spawn(work);
+        let _guard = AbortOnDrop(task.abort_handle());
+        task.await.unwrap_or_else(|e| Err(joined(e)))
+    }
+
+    /// Starts `work`, which sends batches; the stream yields them. Dropping the stream stops the work.
+    pub(crate) fn stream<F>(&self, work: impl FnOnce(BatchSender) -> F) -> BatchStream
+    where
+        F: Future<Output = Result<(), EngineError>> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
+        BatchStream {
+            receiver,
+            task: self.handle.spawn(work(sender)),
+            done: false,
+        }
+    }
+
+    /// Figures of the runtime, such as how many tasks are alive.
+    #[cfg(test)]
+    pub(crate) fn metrics(&self) -> tokio::runtime::RuntimeMetrics {
+        self.handle.metrics()
+    }
+
+    /// Stops everything that runs, without waiting for it.
+    pub(crate) fn shutdown(&self) {
+        let runtime = self
+            .runtime
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for QueryRuntime {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+/// Where a query's task puts its batches.
+pub(crate) type BatchSender = mpsc::Sender<RecordBatch>;
+
+/// The batches of one query, then its error if it has one.
+pub(crate) struct BatchStream {
+    receiver: mpsc::Receiver<RecordBatch>,
+    task: JoinHandle<Result<(), EngineError>>,
+    done: bool,
+}
+
+impl Stream for BatchStream {
+    type Item = Result<RecordBatch, EngineError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        if let Some(batch) = std::task::ready!(self.receiver.poll_recv(context)) {
+            return Poll::Ready(Some(Ok(batch)));
+        }
+        let end = std::task::ready!(Pin::new(&mut self.task).poll(context));
+        self.done = true;
+        Poll::Ready(end.unwrap_or_else(|e| Err(joined(e))).err().map(Err))
+    }
+}
+
+impl Drop for BatchStream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Stops a task when it goes out of scope.
+pub(crate) struct AbortOnDrop(pub(crate) AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The error of a task that did not end by itself.
+pub(crate) fn joined(error: JoinError) -> EngineError {
+    if !error.is_panic() {
+        return error::execution("the query was stopped: the engine shuts down");
+    }
+    let panic = error.into_panic();
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    error::execution(format!(
+        "the query failed inside the engine ({text}); other queries go on"
+    ))
+}

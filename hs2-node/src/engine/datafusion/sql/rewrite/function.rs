@@ -1,0 +1,513 @@
+//! Function calls: only names on the list, with their arguments converted as Hive converts them.
+
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Value, ValueWithSpan, WindowFrameBound,
+    WindowFrameUnits, WindowSpec, WindowType,
+};
+use datafusion::sql::sqlparser::tokenizer::Location;
+
+use super::Rewriter;
+use super::expr::{binary, call, cast, function_name, string_constant};
+use crate::engine::EngineError;
+use crate::engine::datafusion::error;
+use crate::engine::datafusion::functions::allow::{self, Argument, Kind, Rule};
+use crate::engine::datafusion::functions::arithmetic::{AVERAGE, Operator};
+pub(super) use crate::engine::datafusion::functions::cast::IMPLICIT;
+use crate::engine::datafusion::functions::cast::{AVERAGED, IMPLICIT_NO_TEXT, NUMBER, SUMMED};
+use crate::engine::datafusion::functions::dates::knows_pattern;
+use crate::engine::datafusion::functions::text;
+
+/// A call taken apart.
+struct Call {
+    name: String,
+    args: Vec<Expr>,
+    /// `count(*)`.
+    star: bool,
+    distinct: bool,
+    over: Option<WindowType>,
+    at: Location,
+}
+
+impl Rewriter<'_> {
+    /// A call that the parser has syntax of its own for.
+    pub(super) fn named(
+        &mut self,
+        name: &str,
+        args: Vec<Expr>,
+        at: Location,
+    ) -> Result<Expr, EngineError> {
+        self.call(Call {
+            name: name.to_owned(),
+            args,
+            star: false,
+            distinct: false,
+            over: None,
+            at,
+        })
+    }
+
+    pub(super) fn function(
+        &mut self,
+        function: Function,
+        at: Location,
+    ) -> Result<Expr, EngineError> {
+        let shown = function.name.to_string();
+        let refuse = |what: &str| {
+            Err(error::unsupported(
+                Some(at),
+                format!("function {shown}: {what} is not supported"),
+            ))
+        };
+        let Some(name) = function_name(&function.name) else {
+            return Err(error::unsupported(
+                Some(at),
+                format!("function '{shown}' is not supported"),
+            ));
+        };
+        if function.filter.is_some() {
+            return refuse("FILTER");
+        }
+        if function.null_treatment.is_some() {
+            return refuse("IGNORE NULLS");
+        }
+        if !function.within_group.is_empty()
+            || !matches!(function.parameters, FunctionArguments::None)
+        {
+            return refuse("WITHIN GROUP");
+        }
+        let mut taken = Call {
+            name,
+            args: Vec::new(),
+            star: false,
+            distinct: false,
+            over: function.over,
+            at,
+        };
+        match function.args {
+            FunctionArguments::None => {}
+            FunctionArguments::Subquery(_) => return refuse("a subquery as argument"),
+            FunctionArguments::List(FunctionArgumentList {
+                duplicate_treatment,
+                args,
+                clauses,
+            }) => {
+                if !clauses.is_empty() {
+                    return refuse("a clause in the brackets");
+                }
+                taken.distinct = duplicate_treatment == Some(DuplicateTreatment::Distinct);
+                for arg in args {
+                    match arg {
+                        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => taken.args.push(expr),
+                        FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => taken.star = true,
+                        _ => return refuse("a named argument"),
+                    }
+                }
+            }
+        }
+        self.call(taken)
+    }
+
+    fn call(&mut self, mut c: Call) -> Result<Expr, EngineError> {
+        if c.star && c.name != "count" {
+            return Err(error::unsupported(
+                Some(c.at),
+                format!("function {}: * is not supported", c.name),
+            ));
+        }
+        if let Some(over) = c.over.take() {
+            c.over = Some(self.window(over, c.at)?);
+        }
+        if let Some(rule) = allow::rule(&c.name) {
+            return self.by_rule(rule, c);
+        }
+        self.special(c)
+    }
+
+    fn by_rule(&mut self, rule: &Rule, c: Call) -> Result<Expr, EngineError> {
+        let refuse = |what: String| {
+            Err(error::unsupported(
+                Some(c.at),
+                format!("function {}: {what}", rule.name),
+            ))
+        };
+        arity(rule.name, &c, rule.count)?;
+        match rule.kind {
+            Kind::Scalar if c.over.is_some() || c.distinct => {
+                return refuse("it takes neither OVER nor DISTINCT".to_owned());
+            }
+            Kind::Collector if c.over.is_some() => {
+                return refuse("OVER is not supported".to_owned());
+            }
+            Kind::Window if c.over.is_none() => return refuse("it needs OVER".to_owned()),
+            Kind::Window if c.distinct => return refuse("DISTINCT is not supported".to_owned()),
+            Kind::Aggregate if c.over.is_some() && c.distinct => {
+                return refuse("DISTINCT with OVER is not supported".to_owned());
+            }
+            _ => {}
+        }
+        if rule.name == "date_format" && !string_constant(&c.args[1]).is_some_and(knows_pattern) {
+            return refuse(
+                "only constant patterns of y, M, d, H, h, m and s are supported".to_owned(),
+            );
+        }
+        let mut args = Vec::with_capacity(c.args.len());
+        for (i, arg) in c.args.into_iter().enumerate() {
+            let how = rule
+                .arguments
+                .get(i)
+                .or(rule.arguments.last())
+                .copied()
+                .unwrap_or(Argument::Any);
+            args.push(match how {
+                Argument::Any => self.expr(arg)?,
+                Argument::To(hive_type) => cast(self.expr(arg)?, hive_type, Some(IMPLICIT)),
+                Argument::NotText(hive_type) => {
+                    cast(self.expr(arg)?, hive_type, Some(IMPLICIT_NO_TEXT))
+                }
+                Argument::Raw => match arg {
+                    Expr::Value(ValueWithSpan {
+                        value: Value::Number(..),
+                        ..
+                    }) => arg,
+                    _ => return refuse("this argument must be a whole constant".to_owned()),
+                },
+            });
+        }
+        if rule.name == "named_struct" {
+            // Field names are lower case like every name.
+            for name in args.iter_mut().step_by(2) {
+                let Some(text) = string_constant(name) else {
+                    return refuse("field names must be constant strings".to_owned());
+                };
+                *name = Expr::Value(Value::SingleQuotedString(text.to_lowercase()).into());
+            }
+            if args.len() % 2 != 0 {
+                return refuse("it takes pairs of a name and a value".to_owned());
+            }
+        }
+        if rule.target.is_empty() {
+            return Ok(args.swap_remove(0));
+        }
+        let result = aggregate(rule.target, args, c.distinct, c.over);
+        Ok(match rule.result {
+            Some(hive_type) => cast(result, hive_type, None),
+            None => result,
+        })
+    }
+
+    fn special(&mut self, mut c: Call) -> Result<Expr, EngineError> {
+        let at = c.at;
+        let name = c.name.clone();
+        let aggregates = matches!(name.as_str(), "count" | "sum" | "avg");
+        if !aggregates && (c.over.is_some() || c.distinct) {
+            return Err(error::unsupported(
+                Some(at),
+                format!("function {name}: it takes neither OVER nor DISTINCT"),
+            ));
+        }
+        if c.over.is_some() && c.distinct {
+            return Err(error::unsupported(
+                Some(at),
+                format!("function {name}: DISTINCT with OVER is not supported"),
+            ));
+        }
+        let mut args = Vec::with_capacity(c.args.len());
+        if !matches!(name.as_str(), "split") {
+            for arg in std::mem::take(&mut c.args) {
+                args.push(self.expr(arg)?);
+            }
+        }
+        let count = args.len();
+        let wrong = |takes: &str| {
+            Err(error::semantic(
+                10015,
+                format!("Arguments length mismatch: {name} takes {takes}"),
+            ))
+        };
+        match (name.as_str(), count) {
+            ("count", 0) if c.star => Ok(star_count(c.over)),
+            ("count", 1) => Ok(aggregate("count", args, c.distinct, c.over)),
+            ("count", _) => Err(error::unsupported(
+                Some(at),
+                "count of several columns is not supported",
+            )),
+            ("sum", 1) => {
+                let arg = cast(args.swap_remove(0), SUMMED, Some(IMPLICIT));
+                Ok(aggregate("sum", vec![arg], c.distinct, c.over))
+            }
+            ("avg", 1) => {
+                let arg = cast(args.swap_remove(0), AVERAGED, Some(IMPLICIT));
+                let part = |function: &str, distinct| {
+                    aggregate(function, vec![arg.clone()], distinct, c.over.clone())
+                };
+                Ok(call(
+                    AVERAGE,
+                    vec![
+                        part("sum", c.distinct),
+                        part("count", c.distinct),
+                        part("min", false),
+                    ],
+                ))
+            }
+            ("sum" | "avg", _) => wrong("one argument"),
+            ("isnull", 1) => Ok(Expr::IsNull(Box::new(args.swap_remove(0)))),
+            ("isnotnull", 1) => Ok(Expr::IsNotNull(Box::new(args.swap_remove(0)))),
+            ("nullif", 2) => {
+                let (right, left) = (args.pop(), args.pop());
+                let (Some(left), Some(right)) = (left, right) else {
+                    return wrong("two arguments");
+                };
+                let equal = binary(left.clone(), BinaryOperator::Eq, right);
+                Ok(case(
+                    vec![(equal, Expr::Value(Value::Null.into()))],
+                    Some(left),
+                ))
+            }
+            ("if", 3) => {
+                let mut args = args.into_iter();
+                match (args.next(), args.next(), args.next()) {
+                    (Some(condition), Some(yes), Some(no)) => {
+                        Ok(case(vec![(condition, yes)], Some(no)))
+                    }
+                    _ => wrong("three arguments"),
+                }
+            }
+            ("greatest" | "least", 2..) => {
+                // NULL as soon as one argument is NULL.
+                let null = args.iter().map(|arg| Expr::IsNull(Box::new(arg.clone())));
+                let null = null.reduce(|l, r| binary(l, BinaryOperator::Or, r));
+                let whole = call(&name, args);
+                Ok(match null {
+                    Some(null) => case(vec![(null, Expr::Value(Value::Null.into()))], Some(whole)),
+                    None => whole,
+                })
+            }
+            ("floor", 1) => Ok(call(
+                "hive floor",
+                vec![cast(args.swap_remove(0), NUMBER, None)],
+            )),
+            ("ceil" | "ceiling", 1) => Ok(call(
+                "hive ceil",
+                vec![cast(args.swap_remove(0), NUMBER, None)],
+            )),
+            ("log", 1) => Ok(call(
+                "hive ln",
+                vec![cast(args.swap_remove(0), "double", Some(IMPLICIT))],
+            )),
+            ("log", 2) => {
+                let mut logs = args
+                    .into_iter()
+                    .map(|arg| call("hive ln", vec![cast(arg, "double", Some(IMPLICIT))]));
+                match (logs.next(), logs.next()) {
+                    (Some(base), Some(value)) => {
+                        Ok(call(&Operator::Divide.function(), vec![value, base]))
+                    }
+                    _ => wrong("two arguments"),
+                }
+            }
+            ("split", _) => self.split(c),
+            ("current_database", 0) => Ok(string(&self.context.database)),
+            ("current_user" | "logged_in_user", 0) => Ok(string(&self.context.user)),
+            ("version", 0) => Ok(string(concat!("hs2-node ", env!("CARGO_PKG_VERSION")))),
+            ("current_date", 0) => {
+                let mut now = String::new();
+                text::write_timestamp(self.context.now_us, &mut now);
+                now.truncate(10);
+                Ok(cast(string(&now), "date", None))
+            }
+            ("current_timestamp", 0) => {
+                let mut now = String::new();
+                text::write_timestamp(self.context.now_us, &mut now);
+                Ok(cast(string(&now), "timestamp", None))
+            }
+            (known, _) if allow::SPECIAL.contains(&known) => wrong("another number of arguments"),
+            _ => Err(error::unsupported(
+                Some(at),
+                format!("function '{name}' is not supported"),
+            )),
+        }
+    }
+
+    /// `split` takes a pattern in Hive; only one that is plain text means the same everywhere.
+    fn split(&mut self, mut c: Call) -> Result<Expr, EngineError> {
+        let plain = c
+            .args
+            .get(1)
+            .and_then(string_constant)
+            .and_then(plain_pattern);
+        let Some(separator) = plain.filter(|_| c.args.len() == 2) else {
+            return Err(error::unsupported(
+                Some(c.at),
+                "function split: only a constant separator without pattern characters is supported",
+            ));
+        };
+        let value = self.expr(c.args.swap_remove(0))?;
+        Ok(call(
+            "hive split",
+            vec![cast(value, "string", Some(IMPLICIT)), string(&separator)],
+        ))
+    }
+
+    fn window(&mut self, over: WindowType, at: Location) -> Result<WindowType, EngineError> {
+        let WindowType::WindowSpec(mut spec) = over else {
+            return Err(error::unsupported(
+                Some(at),
+                "a named window is not supported",
+            ));
+        };
+        let WindowSpec {
+            window_name,
+            partition_by,
+            order_by,
+            window_frame,
+        } = &mut spec;
+        if window_name.is_some() {
+            return Err(error::unsupported(
+                Some(at),
+                "a named window is not supported",
+            ));
+        }
+        for key in partition_by {
+            self.expr_in_place(key)?;
+        }
+        for key in order_by {
+            self.order_key(key, false)?;
+        }
+        if let Some(frame) = window_frame {
+            let bounds = [Some(&frame.start_bound), frame.end_bound.as_ref()];
+            for bound in bounds.into_iter().flatten() {
+                let fine = match bound {
+                    WindowFrameBound::CurrentRow
+                    | WindowFrameBound::Preceding(None)
+                    | WindowFrameBound::Following(None) => frame.units != WindowFrameUnits::Groups,
+                    WindowFrameBound::Preceding(Some(rows))
+                    | WindowFrameBound::Following(Some(rows)) => {
+                        frame.units == WindowFrameUnits::Rows
+                            && matches!(
+                                rows.as_ref(),
+                                Expr::Value(ValueWithSpan {
+                                    value: Value::Number(..),
+                                    ..
+                                })
+                            )
+                    }
+                };
+                if !fine {
+                    return Err(error::unsupported(
+                        Some(at),
+                        format!("the window frame {} {bound} is not supported", frame.units),
+                    ));
+                }
+            }
+        }
+        Ok(WindowType::WindowSpec(spec))
+    }
+}
+
+fn arity(name: &str, c: &Call, (min, max): (usize, usize)) -> Result<(), EngineError> {
+    if (min..=max).contains(&c.args.len()) {
+        return Ok(());
+    }
+    let takes = if min == max {
+        format!("{min}")
+    } else {
+        format!("at least {min}")
+    };
+    Err(error::semantic(
+        10015,
+        format!(
+            "Line {}:{} Arguments length mismatch '{name}': {name} takes {takes} arguments, got {}",
+            c.at.line,
+            c.at.column.saturating_sub(1),
+            c.args.len()
+        ),
+    ))
+}
+
+/// The text that a regular expression matches, if it matches only one.
+fn plain_pattern(pattern: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => text.push(chars.next().filter(char::is_ascii_punctuation)?),
+            '[' => {
+                // A class of one character, such as `[.]`.
+                let inner = chars
+                    .next()
+                    .filter(|c| !matches!(c, '^' | ']' | '[' | '\\'))?;
+                chars.next().filter(|c| *c == ']')?;
+                text.push(inner);
+            }
+            '.' | '*' | '+' | '?' | '(' | ')' | '{' | '}' | '|' | '^' | '$' | ']' => return None,
+            other => text.push(other),
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+fn aggregate(name: &str, args: Vec<Expr>, distinct: bool, over: Option<WindowType>) -> Expr {
+    let mut expr = call(name, args);
+    if let Expr::Function(function) = &mut expr {
+        function.over = over;
+        if let FunctionArguments::List(list) = &mut function.args {
+            list.duplicate_treatment = distinct.then_some(DuplicateTreatment::Distinct);
+        }
+    }
+    expr
+}
+
+fn star_count(over: Option<WindowType>) -> Expr {
+    let mut expr = aggregate("count", Vec::new(), false, over);
+    if let Expr::Function(Function {
+        args: FunctionArguments::List(list),
+        ..
+    }) = &mut expr
+    {
+        list.args
+            .push(FunctionArg::Unnamed(FunctionArgExpr::Wildcard));
+    }
+    expr
+}
+
+fn case(conditions: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: conditions
+            .into_iter()
+            .map(|(condition, result)| CaseWhen { condition, result })
+            .collect(),
+        else_result: otherwise.map(Box::new),
+    }
+}
+
+fn string(text: &str) -> Expr {
+    Expr::Value(Value::SingleQuotedString(text.to_owned()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_that_are_plain_text() {
+        for (pattern, text) in [
+            (",", Some(",")),
+            (r"\|", Some("|")),
+            ("[.]", Some(".")),
+            (r"a\.b", Some("a.b")),
+            (" ", Some(" ")),
+            (".", None),
+            ("|", None),
+            (r"\d", None),
+            ("[ab]", None),
+            ("", None),
+        ] {
+            assert_eq!(plain_pattern(pattern).as_deref(), text, "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,786 @@
+//! Queries rewritten until DataFusion means what Hive means. Every node of the tree is on a list: what is not known to
+//! mean the same is changed into something that does, or refused by name.
+
+mod expr;
+mod function;
+
+use std::collections::HashSet;
+
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator,
+    LimitClause, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind, Query, Select, SelectFlavor,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned,
+    TableAlias, TableFactor, TableFunctionArgs, TableWithJoins, Value, ValueWithSpan,
+    WildcardAdditionalOptions,
+};
+use datafusion::sql::sqlparser::tokenizer::Location;
+
+use super::types::HiveType;
+use crate::engine::EngineError;
+use crate::engine::datafusion::error;
+
+/// How many queries one `UNION` may join.
+const SET_OPERATIONS_MAX: usize = 500;
+
+/// What a query's meaning depends on besides its text.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// The current database.
+    pub(crate) database: String,
+    /// Who asks.
+    pub(crate) user: String,
+    /// The time at which the statement began, microseconds since 1970 in UTC.
+    pub(crate) now_us: i64,
+    /// `hive.groupby.position.alias`: whether `GROUP BY 1` means the first column.
+    pub(crate) group_by_position: bool,
+}
+
+/// A table that a query reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TableReference {
+    pub(crate) database: String,
+    pub(crate) table: String,
+    pub(crate) at: Location,
+}
+
+/// How result columns are named, in the order of the `SELECT` list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OutputName {
+    /// Exactly this.
+    Named(String),
+    /// All columns of a `*`: their own names.
+    Star,
+}
+
+/// A rewritten query.
+#[derive(Debug)]
+pub(crate) struct Rewritten {
+    pub(crate) query: Query,
+    /// Every table that it reads, views included.
+    pub(crate) tables: Vec<TableReference>,
+    pub(crate) names: Vec<OutputName>,
+}
+
+/// Rewrites a query.
+///
+/// # Errors
+/// Everything that this engine does not do as Hive does.
+pub(crate) fn query(mut query: Query, context: &Context) -> Result<Rewritten, EngineError> {
+    let mut rewriter = Rewriter {
+        context,
+        tables: Vec::new(),
+        with: Vec::new(),
+    };
+    let names = rewriter.query(&mut query)?;
+    Ok(Rewritten {
+        query,
+        tables: rewriter.tables,
+        names,
+    })
+}
+
+/// Rewrites the rows of an `INSERT … VALUES`, each cell converted to its column's type; `None` if it is another query.
+///
+/// # Errors
+/// As [`query`], and a row with too few or too many cells.
+pub(crate) fn values(
+    query: &mut Query,
+    types: &[HiveType],
+    context: &Context,
+) -> Result<Option<()>, EngineError> {
+    let plain = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
+    let SetExpr::Values(values) = query.body.as_mut() else {
+        return Ok(None);
+    };
+    if !plain {
+        return Err(error::unsupported(
+            None,
+            "VALUES with further clauses is not supported",
+        ));
+    }
+    let mut rewriter = Rewriter {
+        context,
+        tables: Vec::new(),
+        with: Vec::new(),
+    };
+    for row in &mut values.rows {
+        let row: &mut Vec<Expr> = row;
+        if row.len() != types.len() {
+            let at = row.first().map(|cell| cell.span().start);
+            return Err(values_arity(at, types.len(), row.len()));
+        }
+        for (cell, hive_type) in row.iter_mut().zip(types) {
+            rewriter.expr_in_place(cell)?;
+            *cell = expr::cast(take(cell), &hive_type.to_string(), None);
+        }
+    }
+    if rewriter.tables.is_empty() {
+        Ok(Some(()))
+    } else {
+        Err(error::unsupported(
+            None,
+            "a subquery in VALUES is not supported",
+        ))
+    }
+}
+
+/// The error of a row that does not fit its table.
+pub(crate) fn values_arity(at: Option<Location>, expected: usize, found: usize) -> EngineError {
+    let place = at.filter(|at| at.line > 0).map_or_else(String::new, |at| {
+        format!("Line {}:{} ", at.line, at.column.saturating_sub(1))
+    });
+    error::semantic(
+        10044,
+        format!(
+            "{place}Cannot insert into target table because column number/types are different: \
+             the table takes {expected} columns, but the row has {found}"
+        ),
+    )
+}
+
+struct Rewriter<'a> {
+    context: &'a Context,
+    tables: Vec<TableReference>,
+    /// Names that `WITH` defines, innermost last.
+    with: Vec<HashSet<String>>,
+}
+
+impl Rewriter<'_> {
+    fn query(&mut self, query: &mut Query) -> Result<Vec<OutputName>, EngineError> {
+        let Query {
+            with,
+            body,
+            order_by,
+            limit_clause,
+            fetch,
+            locks,
+            for_clause,
+            settings,
+            format_clause,
+            pipe_operators,
+        } = query;
+        let extra = fetch.is_some()
+            || !locks.is_empty()
+            || for_clause.is_some()
+            || settings.is_some()
+            || format_clause.is_some()
+            || !pipe_operators.is_empty();
+        if extra {
+            return Err(error::unsupported(
+                None,
+                "FETCH, FOR and SETTINGS in a query are not supported",
+            ));
+        }
+        let mut names = HashSet::new();
+        self.with.push(HashSet::new());
+        if let Some(with) = with {
+            if with.recursive {
+                return Err(error::unsupported(
+                    Some(with.with_token.0.span.start),
+                    "WITH RECURSIVE is not supported",
+                ));
+            }
+            for table in &mut with.cte_tables {
+                if table.from.is_some()
+                    || table.materialized.is_some()
+                    || !table.alias.columns.is_empty()
+                {
+                    return Err(error::unsupported(
+                        Some(table.alias.name.span.start),
+                        "WITH takes a name and a query only",
+                    ));
+                }
+                self.query(&mut table.query)?;
+                lower(&mut table.alias.name);
+                if !names.insert(table.alias.name.value.clone()) {
+                    return Err(error::semantic(
+                        10288,
+                        format!(
+                            "Duplicate definition of WITH name {}",
+                            table.alias.name.value
+                        ),
+                    ));
+                }
+                if let Some(scope) = self.with.last_mut() {
+                    scope.insert(table.alias.name.value.clone());
+                }
+            }
+        }
+        let output = self.set_expr(body, 0)?;
+        if let Some(order_by) = order_by {
+            let OrderByKind::Expressions(keys) = &mut order_by.kind else {
+                return Err(error::unsupported(None, "ORDER BY ALL is not supported"));
+            };
+            if order_by.interpolate.is_some() {
+                return Err(error::unsupported(None, "INTERPOLATE is not supported"));
+            }
+            for key in keys {
+                self.order_key(key, true)?;
+            }
+        }
+        if let Some(limit) = limit_clause {
+            Self::limit(limit)?;
+        }
+        self.with.pop();
+        Ok(output)
+    }
+
+    fn set_expr(
+        &mut self,
+        body: &mut SetExpr,
+        depth: usize,
+    ) -> Result<Vec<OutputName>, EngineError> {
+        if depth > SET_OPERATIONS_MAX {
+            return Err(error::unsupported(
+                None,
+                format!("more than {SET_OPERATIONS_MAX} queries in one UNION are not supported"),
+            ));
+        }
+        match body {
+            SetExpr::Select(select) => self.select(select),
+            SetExpr::Query(query) => self.query(query),
+            SetExpr::SetOperation {
+                op,
+                set_quantifier,
+                left,
+                right,
+            } => {
+                match (&*op, &*set_quantifier) {
+                    (
+                        SetOperator::Union
+                        | SetOperator::Except
+                        | SetOperator::Intersect
+                        | SetOperator::Minus,
+                        SetQuantifier::None | SetQuantifier::All | SetQuantifier::Distinct,
+                    ) => {}
+                    _ => {
+                        return Err(error::unsupported(
+                            None,
+                            format!("{op} {set_quantifier} is not supported"),
+                        ));
+                    }
+                }
+                if *op == SetOperator::Minus {
+                    *op = SetOperator::Except;
+                }
+                let names = self.set_expr(left, depth + 1)?;
+                self.set_expr(right, depth + 1)?;
+                Ok(names)
+            }
+            SetExpr::Values(_) => Err(error::unsupported(
+                None,
+                "VALUES is supported in INSERT only",
+            )),
+            _ => Err(error::unsupported(None, "this query form is not supported")),
+        }
+    }
+
+    fn select(&mut self, select: &mut Select) -> Result<Vec<OutputName>, EngineError> {
+        self.refuse_clauses(select)?;
+        match &select.distinct {
+            None | Some(Distinct::Distinct | Distinct::All) => {}
+            Some(_) => return Err(error::unsupported(None, "DISTINCT ON is not supported")),
+        }
+        for table in &mut select.from {
+            self.table_with_joins(table)?;
+        }
+        let names = self.projection(&mut select.projection)?;
+        if let Some(condition) = &mut select.selection {
+            self.expr_in_place(condition)?;
+        }
+        self.group_by(&mut select.group_by)?;
+        if let Some(condition) = &mut select.having {
+            self.expr_in_place(condition)?;
+        }
+        Ok(names)
+    }
+
+    fn refuse_clauses(&self, select: &Select) -> Result<(), EngineError> {
+        let at = Some(select.select_token.0.span.start);
+        let refused = [
+            (!select.lateral_views.is_empty(), "LATERAL VIEW"),
+            (!select.sort_by.is_empty(), "SORT BY"),
+            (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
+            (!select.cluster_by.is_empty(), "CLUSTER BY"),
+            (!select.named_window.is_empty(), "WINDOW"),
+            (select.qualify.is_some(), "QUALIFY"),
+            (select.top.is_some(), "TOP"),
+            (select.into.is_some(), "SELECT INTO"),
+            (select.exclude.is_some(), "EXCLUDE"),
+            (select.prewhere.is_some(), "PREWHERE"),
+            (!select.connect_by.is_empty(), "CONNECT BY"),
+            (select.value_table_mode.is_some(), "SELECT AS"),
+            (select.select_modifiers.is_some(), "a SELECT modifier"),
+            (
+                select.flavor != SelectFlavor::Standard,
+                "FROM before SELECT",
+            ),
+        ];
+        match refused.into_iter().find(|(present, _)| *present) {
+            Some((_, name)) => Err(error::unsupported(at, format!("{name} is not supported"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Names every column as Hive does: expressions without a name are `_c0`, `_c1` by their place.
+    fn projection(&mut self, items: &mut [SelectItem]) -> Result<Vec<OutputName>, EngineError> {
+        let mut names = Vec::with_capacity(items.len());
+        let mut taken = HashSet::new();
+        let stars = items.iter().any(|item| {
+            matches!(
+                item,
+                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+            )
+        });
+        for (i, item) in items.iter_mut().enumerate() {
+            match item {
+                SelectItem::Wildcard(options) => {
+                    plain_star(options)?;
+                    names.push(OutputName::Star);
+                }
+                SelectItem::QualifiedWildcard(
+                    SelectItemQualifiedWildcardKind::ObjectName(name),
+                    options,
+                ) => {
+                    plain_star(options)?;
+                    for part in &mut name.0 {
+                        if let ObjectNamePart::Identifier(ident) = part {
+                            lower(ident);
+                        }
+                    }
+                    names.push(OutputName::Star);
+                }
+                SelectItem::UnnamedExpr(expr) => {
+                    let (name, column) = match expr {
+                        Expr::Identifier(ident) => (ident.value.to_lowercase(), true),
+                        Expr::CompoundIdentifier(idents) => {
+                            let parts: Vec<String> =
+                                idents.iter().map(|i| i.value.to_lowercase()).collect();
+                            (parts.join("."), true)
+                        }
+                        _ => (format!("_c{i}"), false),
+                    };
+                    self.expr_in_place(expr)?;
+                    let twice = !taken.insert(name.clone());
+                    if !column || twice || stars {
+                        // Two columns of one name, or a column beside `*`: DataFusion wants names of their own.
+                        let alias = if twice || (column && stars) {
+                            format!("{name} {i}")
+                        } else {
+                            name.clone()
+                        };
+                        *item = SelectItem::ExprWithAlias {
+                            expr: take(expr),
+                            alias: quoted(&alias),
+                        };
+                    }
+                    names.push(OutputName::Named(name));
+                }
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    self.expr_in_place(expr)?;
+                    lower(alias);
+                    let name = alias.value.clone();
+                    if !taken.insert(name.clone()) {
+                        *alias = quoted(&format!("{name} {i}"));
+                    }
+                    names.push(OutputName::Named(name));
+                }
+                _ => {
+                    return Err(error::unsupported(
+                        None,
+                        "this form of a SELECT column is not supported",
+                    ));
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    fn group_by(&mut self, group_by: &mut GroupByExpr) -> Result<(), EngineError> {
+        let GroupByExpr::Expressions(exprs, modifiers) = group_by else {
+            return Err(error::unsupported(None, "GROUP BY ALL is not supported"));
+        };
+        for expr in exprs.iter_mut() {
+            match expr {
+                Expr::Value(ValueWithSpan {
+                    value: Value::Number(..),
+                    span,
+                }) => {
+                    if !self.context.group_by_position {
+                        return Err(error::unsupported(
+                            Some(span.start),
+                            "GROUP BY a number groups by that constant in Hive: to group by the column in that place, \
+                             SET hive.groupby.position.alias=true",
+                        ));
+                    }
+                }
+                Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => {
+                    for expr in sets.iter_mut().flatten() {
+                        self.expr_in_place(expr)?;
+                    }
+                }
+                Expr::Function(function) if is_grouping(function) => {
+                    return Err(error::unsupported(
+                        Some(function.span().start),
+                        "this GROUP BY is not supported",
+                    ));
+                }
+                other => self.expr_in_place(other)?,
+            }
+        }
+        let special = exprs
+            .iter()
+            .any(|e| matches!(e, Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_)));
+        if special && (exprs.len() > 1 || !modifiers.is_empty()) {
+            return Err(error::unsupported(
+                None,
+                "ROLLUP, CUBE and GROUPING SETS beside other GROUP BY keys are not supported",
+            ));
+        }
+        let sets = |exprs: &[Expr]| exprs.iter().map(|e| vec![e.clone()]).collect();
+        let positions = exprs.iter().any(|e| matches!(e, Expr::Value(_)));
+        let replaced = match modifiers.as_mut_slice() {
+            [] => return Ok(()),
+            _ if positions => {
+                return Err(error::unsupported(
+                    None,
+                    "positions in GROUP BY WITH ROLLUP or CUBE are not supported",
+                ));
+            }
+            [GroupByWithModifier::Rollup] => Expr::Rollup(sets(exprs)),
+            [GroupByWithModifier::Cube] => Expr::Cube(sets(exprs)),
+            [GroupByWithModifier::GroupingSets(Expr::GroupingSets(sets))] => {
+                for expr in sets.iter_mut().flatten() {
+                    self.expr_in_place(expr)?;
+                    if !exprs.contains(expr) {
+                        return Err(error::semantic(
+                            10213,
+                            format!("Grouping sets expression is not in GROUP BY key: {expr}"),
+                        ));
+                    }
+                }
+                Expr::GroupingSets(std::mem::take(sets))
+            }
+            _ => {
+                return Err(error::unsupported(
+                    None,
+                    "this GROUP BY modifier is not supported",
+                ));
+            }
+        };
+        *exprs = vec![replaced];
+        modifiers.clear();
+        Ok(())
+    }
+
+    /// A key of `ORDER BY`; at a query's end a number is a column's place.
+    fn order_key(&mut self, key: &mut OrderByExpr, positions: bool) -> Result<(), EngineError> {
+        if key.with_fill.is_some() {
+            return Err(error::unsupported(None, "WITH FILL is not supported"));
+        }
+        match &key.expr {
+            Expr::Value(ValueWithSpan {
+                value: Value::Number(..),
+                ..
+            }) if positions => Ok(()),
+            _ => self.expr_in_place(&mut key.expr),
+        }
+    }
+
+    /// `LIMIT` takes whole constants only.
+    fn limit(limit: &LimitClause) -> Result<(), EngineError> {
+        let constant = |expr: &Expr| match expr {
+            Expr::Value(ValueWithSpan {
+                value: Value::Number(text, _),
+                ..
+            }) => text.bytes().all(|b| b.is_ascii_digit()),
+            _ => false,
+        };
+        let fine = match limit {
+            LimitClause::LimitOffset {
+                limit,
+                offset,
+                limit_by,
+            } => {
+                limit_by.is_empty()
+                    && limit.as_ref().is_none_or(constant)
+                    && offset.as_ref().is_none_or(|offset| constant(&offset.value))
+            }
+            LimitClause::OffsetCommaLimit { offset, limit } => constant(offset) && constant(limit),
+        };
+        if fine {
+            Ok(())
+        } else {
+            Err(error::unsupported(None, "LIMIT takes whole numbers only"))
+        }
+    }
+
+    fn table_with_joins(&mut self, table: &mut TableWithJoins) -> Result<(), EngineError> {
+        self.table_factor(&mut table.relation)?;
+        for Join {
+            relation,
+            global,
+            join_operator,
+        } in &mut table.joins
+        {
+            if *global {
+                return Err(error::unsupported(None, "GLOBAL JOIN is not supported"));
+            }
+            self.table_factor(relation)?;
+            match join_operator {
+                JoinOperator::Join(constraint)
+                | JoinOperator::Inner(constraint)
+                | JoinOperator::Left(constraint)
+                | JoinOperator::LeftOuter(constraint)
+                | JoinOperator::Right(constraint)
+                | JoinOperator::RightOuter(constraint)
+                | JoinOperator::FullOuter(constraint)
+                | JoinOperator::CrossJoin(constraint)
+                | JoinOperator::LeftSemi(constraint)
+                | JoinOperator::LeftAnti(constraint) => self.join_constraint(constraint)?,
+                _ => {
+                    return Err(error::unsupported(
+                        None,
+                        "this kind of JOIN is not supported",
+                    ));
+                }
+            }
+            // Without a condition it is a cross join in Hive.
+            if matches!(
+                join_operator,
+                JoinOperator::Join(JoinConstraint::None)
+                    | JoinOperator::Inner(JoinConstraint::None)
+            ) {
+                *join_operator = JoinOperator::CrossJoin(JoinConstraint::None);
+            }
+        }
+        Ok(())
+    }
+
+    fn join_constraint(&mut self, constraint: &mut JoinConstraint) -> Result<(), EngineError> {
+        match constraint {
+            JoinConstraint::On(condition) => self.expr_in_place(condition),
+            JoinConstraint::Using(columns) => {
+                for column in columns {
+                    for part in &mut column.0 {
+                        if let ObjectNamePart::Identifier(ident) = part {
+                            lower(ident);
+                        }
+                    }
+                }
+                Ok(())
+            }
+            JoinConstraint::None => Ok(()),
+            JoinConstraint::Natural => {
+                Err(error::unsupported(None, "NATURAL JOIN is not supported"))
+            }
+        }
+    }
+
+    fn table_factor(&mut self, factor: &mut TableFactor) -> Result<(), EngineError> {
+        match factor {
+            TableFactor::Table {
+                name,
+                alias,
+                args,
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+            } => {
+                let plain = with_hints.is_empty()
+                    && version.is_none()
+                    && !*with_ordinality
+                    && partitions.is_empty()
+                    && json_path.is_none()
+                    && index_hints.is_empty();
+                if sample.is_some() {
+                    return Err(error::unsupported(
+                        Some(name.span().start),
+                        "TABLESAMPLE is not supported",
+                    ));
+                }
+                if !plain {
+                    return Err(error::unsupported(
+                        Some(name.span().start),
+                        "this table reference is not supported",
+                    ));
+                }
+                lower_alias(alias)?;
+                match args {
+                    Some(args) => self.table_function(name, args, alias),
+                    None => self.table(name, alias),
+                }
+            }
+            TableFactor::Derived {
+                lateral: false,
+                subquery,
+                alias,
+                sample: None,
+            } => {
+                if alias.is_none() {
+                    return Err(error::semantic(40000, "a subquery in FROM needs a name"));
+                }
+                lower_alias(alias)?;
+                self.query(subquery)?;
+                Ok(())
+            }
+            _ => Err(error::unsupported(
+                None,
+                "this table reference is not supported",
+            )),
+        }
+    }
+
+    /// A table by name: written out with its database, so that only the current one is ever implied.
+    fn table(
+        &mut self,
+        name: &mut ObjectName,
+        alias: &mut Option<TableAlias>,
+    ) -> Result<(), EngineError> {
+        let at = name.span().start;
+        let mut parts = Vec::new();
+        for part in &name.0 {
+            match part {
+                ObjectNamePart::Identifier(ident) => parts.push(ident.value.to_lowercase()),
+                ObjectNamePart::Function(_) => {
+                    return Err(error::unsupported(
+                        Some(at),
+                        "this table name is not supported",
+                    ));
+                }
+            }
+        }
+        let (database, table) = match parts.as_slice() {
+            [table] if self.with.iter().any(|scope| scope.contains(table)) => {
+                *name = ObjectName::from(vec![quoted(table)]);
+                return Ok(());
+            }
+            [table] => (self.context.database.clone(), table.clone()),
+            [database, table] => (database.clone(), table.clone()),
+            _ => {
+                return Err(error::unsupported(
+                    Some(at),
+                    "a table's name has at most two parts: database.table",
+                ));
+            }
+        };
+        *name = ObjectName::from(vec![quoted(&database), quoted(&table)]);
+        if alias.is_none() {
+            *alias = Some(TableAlias {
+                explicit: true,
+                name: quoted(&table),
+                columns: Vec::new(),
+                at: None,
+            });
+        }
+        self.tables.push(TableReference {
+            database,
+            table,
+            at,
+        });
+        Ok(())
+    }
+
+    /// `range(…)`.
+    fn table_function(
+        &mut self,
+        name: &mut ObjectName,
+        args: &mut TableFunctionArgs,
+        alias: &mut Option<TableAlias>,
+    ) -> Result<(), EngineError> {
+        let at = name.span().start;
+        let lowered = name.to_string().to_lowercase();
+        if lowered.trim_matches('`') != "range" {
+            return Err(error::unsupported(
+                Some(at),
+                format!("table function '{lowered}' is not supported"),
+            ));
+        }
+        *name = ObjectName::from(vec![quoted("range")]);
+        if alias.is_none() {
+            *alias = Some(TableAlias {
+                explicit: true,
+                name: quoted("range"),
+                columns: Vec::new(),
+                at: None,
+            });
+        }
+        for argument in &args.args {
+            let text = argument.to_string();
+            let digits = text.strip_prefix('-').unwrap_or(&text);
+            if digits.parse::<i64>().is_err() {
+                return Err(error::unsupported(
+                    Some(at),
+                    "range takes whole numbers only",
+                ));
+            }
+        }
+        if args.args.is_empty() || args.args.len() > 3 || args.settings.is_some() {
+            return Err(error::unsupported(
+                Some(at),
+                "range takes one to three whole numbers",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn plain_star(options: &WildcardAdditionalOptions) -> Result<(), EngineError> {
+    let WildcardAdditionalOptions {
+        opt_ilike,
+        opt_exclude,
+        opt_except,
+        opt_replace,
+        opt_rename,
+        opt_alias,
+        ..
+    } = options;
+    let extra = opt_ilike.is_some()
+        || opt_exclude.is_some()
+        || opt_except.is_some()
+        || opt_replace.is_some()
+        || opt_rename.is_some()
+        || opt_alias.is_some();
+    if extra {
+        Err(error::unsupported(
+            None,
+            "* with further words is not supported",
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+fn is_grouping(function: &datafusion::sql::sqlparser::ast::Function) -> bool {
+    ["rollup", "cube", "grouping"].contains(&function.name.to_string().to_lowercase().as_str())
+}
+
+fn lower_alias(alias: &mut Option<TableAlias>) -> Result<(), EngineError> {
+    let Some(alias) = alias else { return Ok(()) };
+    lower(&mut alias.name);
+    if alias.columns.is_empty() && alias.at.is_none() {
+        return Ok(());
+    }
+    Err(error::unsupported(
+        Some(alias.name.span.start),
+        "column names behind a table's name are not supported",
+    ))
+}
+
+/// Hive's names know no letter case, quoted or not.
+fn lower(ident: &mut Ident) {
+    ident.value = ident.value.to_lowercase();
+    ident.quote_style = Some('`');
+}
+
+fn quoted(name: &str) -> Ident {
+    Ident::with_quote('`', name)
+}
+
+fn take(expr: &mut Expr) -> Expr {
+    std::mem::replace(expr, Expr::Value(Value::Null.into()))
+}
