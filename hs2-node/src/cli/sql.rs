@@ -104,13 +104,10 @@ pub(super) async fn run_one(
     format: Format,
 ) -> Result<Option<u64>, Stop> {
     let operation = session.execute(statement).await?;
-    let canceler = session.attach(operation.handle());
     tokio::select! {
         done = finish(operation, format) => done,
-        _ = tokio::signal::ctrl_c() => {
-            canceler.cancel().await?;
-            Err(Error::Cancelled { reason: None }.into())
-        }
+        // Dropped, the operation is closed, which stops it.
+        _ = tokio::signal::ctrl_c() => Err(Error::Cancelled { reason: None }.into()),
     }
 }
 

@@ -100,6 +100,3 @@ fn set_options(stream: &TcpStream) -> io::Result<()> {
         .with_interval(KEEPALIVE_INTERVAL);
     socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
-
-#[cfg(test)]
-mod tests;

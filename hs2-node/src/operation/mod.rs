@@ -293,6 +293,3 @@ fn why_no_rows(status: &Status) -> Failure {
         (_, state) => Failure::not_finished(state),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -680,6 +680,3 @@ async fn out_of_time(deadline: Option<Deadline>) -> Failure {
         None => std::future::pending().await,
     }
 }
-
-#[cfg(test)]
-mod tests;
