@@ -7,6 +7,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::array::{AsArray, StringBuilder};
 use datafusion::arrow::compute;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
@@ -39,6 +40,7 @@ where
     let partitions = plan.properties().output_partitioning().partition_count();
     // Behind a repartitioning there is no order to keep, and one output that waits for another would make it hoard.
     let in_order = !repartitions(plan.as_ref());
+    let plan = if in_order { keep_order(plan)? } else { plan };
     let (mut sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     receivers.push(receiver);
     for partition in 0..partitions {
@@ -77,6 +79,14 @@ where
         ended.map_err(joined)?;
     }
     Ok(())
+}
+
+/// The plan with scans whose partitions do not take each other's files.
+fn keep_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+    let kept = plan.transform_up(|node| {
+        Ok(node.with_preserve_order(true).map_or_else(|| Transformed::no(node), Transformed::yes))
+    });
+    kept.map(|kept| kept.data).map_err(|e| error::from_running(&e))
 }
 
 fn repartitions(plan: &dyn ExecutionPlan) -> bool {

@@ -24,8 +24,10 @@ pub(crate) enum Argument {
     To(&'static str),
     /// To this type, but not from text, which Hive reads by another rule.
     NotText(&'static str),
-    /// A number that the planner reads itself.
+    /// A whole constant that the planner reads itself, not negative.
     Raw,
+    /// A whole constant that the planner reads itself.
+    Signed,
 }
 
 /// One function.
@@ -58,7 +60,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 }
 
 /// Functions that the rewriter handles one by one.
-pub(crate) const SPECIAL: [&str; 22] = [
+pub(crate) const SPECIAL: [&str; 23] = [
     "avg",
     "cast",
     "ceil",
@@ -77,6 +79,7 @@ pub(crate) const SPECIAL: [&str; 22] = [
     "log",
     "logged_in_user",
     "nullif",
+    "pmod",
     "range",
     "split",
     "sum",
@@ -178,7 +181,7 @@ const RULES: &[Rule] = &[
     scalar("pow", "hive pow", (2, 2), &[DOUBLE]),
     scalar("power", "hive pow", (2, 2), &[DOUBLE]),
     scalar("abs", "hive abs", (1, 1), &[NUMBER]),
-    scalar("round", "hive round", (1, 2), &[NUMBER, INT]),
+    scalar("round", "hive round", (1, 2), &[NUMBER, Argument::Signed]),
     // Dates.
     date("to_date", ""),
     date("year", "hive year"),

@@ -484,7 +484,7 @@ mod tests {
         use HiveType::Decimal as D;
         for (operator, left, right, result) in [
             (Operator::Add, D(10, 2), D(5, 3), D(12, 3)),
-            (Operator::Add, D(38, 10), D(38, 2), D(38, 9)),
+            (Operator::Add, D(38, 10), D(38, 2), D(38, 6)),
             (Operator::Multiply, D(10, 2), D(10, 2), D(21, 4)),
             (Operator::Multiply, D(38, 20), D(38, 20), D(38, 6)),
             (Operator::Divide, D(10, 2), D(5, 1), D(17, 8)),

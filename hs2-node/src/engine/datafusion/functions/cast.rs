@@ -73,7 +73,7 @@ impl ScalarUDFImpl for HiveCast {
         let Some(Some(ScalarValue::Utf8(Some(name)))) = args.scalar_arguments.get(1) else {
             return plan_err!("a cast needs a type");
         };
-        let source = HiveType::of_field(&args.arg_fields[0]);
+        let source = source_type(&args.arg_fields[0]);
         let target = match name.as_str() {
             NUMBER | SUMMED | AVERAGED => number(source.as_ref(), name)?,
             name => parse_type(name)?,
@@ -122,6 +122,17 @@ pub(crate) fn parse_type(name: &str) -> Result<HiveType> {
         Ok(hive_type)
     });
     parsed.map_err(error::external)
+}
+
+/// The Hive type of a cast's operand; DataFusion's unsigned numbers count as those that hold them.
+fn source_type(field: &FieldRef) -> Option<HiveType> {
+    match field.data_type() {
+        DataType::UInt8 => Some(HiveType::SmallInt),
+        DataType::UInt16 => Some(HiveType::Int),
+        DataType::UInt32 => Some(HiveType::BigInt),
+        DataType::UInt64 => Some(HiveType::Decimal(20, 0)),
+        _ => HiveType::of_field(field),
+    }
 }
 
 /// The type in which a value is a number.

@@ -120,7 +120,7 @@ impl Rounding {
     fn digits(scalars: &[Option<&ScalarValue>]) -> Result<i32> {
         match scalars.get(1) {
             None => Ok(0),
-            Some(Some(ScalarValue::Int32(Some(digits)))) => Ok(*digits),
+            Some(Some(ScalarValue::Int64(Some(digits)))) => Ok(whole_digits(*digits)),
             Some(_) => plan_err!("round's second argument must be a whole constant"),
         }
     }
@@ -165,7 +165,7 @@ impl ScalarUDFImpl for Rounding {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let digits = match args.args.get(1) {
-            Some(ColumnarValue::Scalar(ScalarValue::Int32(Some(digits)))) => *digits,
+            Some(ColumnarValue::Scalar(ScalarValue::Int64(Some(digits)))) => whole_digits(*digits),
             _ => 0,
         };
         let result = args.return_type().clone();
@@ -178,6 +178,11 @@ impl ScalarUDFImpl for Rounding {
             }
         })
     }
+}
+
+/// More digits than any number has change nothing.
+fn whole_digits(digits: i64) -> i32 {
+    i32::try_from(digits.clamp(-1000, 1000)).unwrap_or_default()
 }
 
 /// Rounds half away from zero at a decimal digit, as Java's `BigDecimal` does on the number's shortest text.

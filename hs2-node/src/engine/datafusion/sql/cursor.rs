@@ -323,6 +323,14 @@ impl Cursor {
                 "several statements in one call are not supported: send each by itself",
             ));
         }
+        let word = |t: &TokenWithSpan, word: &str| {
+            matches!(&t.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+        };
+        if let Some(pair) =
+            rest.windows(2).find(|pair| word(&pair[0], "SELECT") && word(&pair[1], "FROM"))
+        {
+            return Err(self.unexpected_at(pair[1].span.start, "expected an expression"));
+        }
         rest.push(TokenWithSpan::new(
             Token::EOF,
             Span::new(self.end, self.end),

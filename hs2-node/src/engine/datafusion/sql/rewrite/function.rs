@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Value, ValueWithSpan, WindowFrameBound,
+    FunctionArgumentList, FunctionArguments, UnaryOperator, Value, ValueWithSpan, WindowFrameBound,
     WindowFrameUnits, WindowSpec, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
@@ -166,13 +166,11 @@ impl Rewriter<'_> {
                 Argument::NotText(hive_type) => {
                     cast(self.expr(arg)?, hive_type, Some(IMPLICIT_NO_TEXT))
                 }
-                Argument::Raw => match arg {
-                    Expr::Value(ValueWithSpan {
-                        value: Value::Number(..),
-                        ..
-                    }) => arg,
-                    _ => return refuse("this argument must be a whole constant".to_owned()),
-                },
+                Argument::Raw if is_whole(&arg) => arg,
+                Argument::Signed if is_whole(&arg) || is_negated_whole(&arg) => arg,
+                Argument::Raw | Argument::Signed => {
+                    return refuse("this argument must be a whole constant".to_owned());
+                }
             });
         }
         if rule.name == "named_struct" {
@@ -273,6 +271,12 @@ impl Rewriter<'_> {
                     }
                     _ => wrong("three arguments"),
                 }
+            }
+            ("pmod", 2) => {
+                // An operator to the planner, which knows the types.
+                let (right, left) = (args.pop(), args.pop());
+                let (Some(left), Some(right)) = (left, right) else { return wrong("two arguments") };
+                Ok(binary(left, BinaryOperator::Custom("pmod".to_owned()), right))
             }
             ("greatest" | "least", 2..) => {
                 // NULL as soon as one argument is NULL.
@@ -404,6 +408,15 @@ impl Rewriter<'_> {
         }
         Ok(WindowType::WindowSpec(spec))
     }
+}
+
+fn is_whole(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. })
+        if text.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn is_negated_whole(expr: &Expr) -> bool {
+    matches!(expr, Expr::UnaryOp { op: UnaryOperator::Minus, expr } if is_whole(expr))
 }
 
 fn arity(name: &str, c: &Call, (min, max): (usize, usize)) -> Result<(), EngineError> {
