@@ -188,22 +188,16 @@ impl Node {
     /// Dropped before its end, the node stops at once.
     pub async fn drain(mut self) -> Drained {
         self.service.leave();
-        if let Some(registration) = self.registration.take() {
-            match registration.deregister().await {
-                Ok(()) => tracing::info!("deregistered"),
-                // The znode goes with its session; clients that still come are told to go elsewhere.
-                Err(error) => tracing::warn!(%error, "not deregistered"),
-            }
-        }
+        let registration = self.registration.take();
         let mut sessions = self.sessions();
         let open = *sessions.borrow();
         let patience = self.service.config.graceful_stop_timeout;
         if open > 0 {
             tracing::info!(sessions = open, ?patience, "waiting for open sessions");
         }
-        let empty = timeout(patience, sessions.wait_for(|sessions| *sessions == 0))
-            .await
-            .is_ok();
+        let empty = timeout(patience, sessions.wait_for(|sessions| *sessions == 0));
+        // A ZooKeeper that does not answer takes time too, and open sessions need not wait for it.
+        let (empty, ()) = tokio::join!(async { empty.await.is_ok() }, deregister(registration));
         let left = *self.sessions().borrow();
         self.stop().await;
         if empty {
@@ -233,6 +227,17 @@ impl Drop for Node {
         self.stop.send_replace(true);
         self.housekeeping.abort();
         self.service.sessions.close_all();
+    }
+}
+
+async fn deregister(registration: Option<Registration>) {
+    let Some(registration) = registration else {
+        return;
+    };
+    match registration.deregister().await {
+        Ok(()) => tracing::info!("deregistered"),
+        // The znode goes with its session; clients that still come are told to go elsewhere.
+        Err(error) => tracing::warn!(%error, "not deregistered"),
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => return fail(2, &usage_line(&error)),
     };
     let done = match arguments.command {
-        Command::Quickstart(arguments) => block_on("warn", quickstart::run(arguments)),
+        Command::Quickstart(arguments) => block_on("error", quickstart::run(arguments)),
         Command::Serve(arguments) => block_on(
             "warn,hs2_node=info,discovery=info,zk_client=info",
             serve::run(arguments),

@@ -283,6 +283,22 @@ async fn a_file_cut_short_and_a_page_in_another_place_are_errors() {
     }
 }
 
+#[test]
+fn a_full_disk_is_named() {
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let progress = tokio::sync::watch::Sender::new(Progress::default());
+    let mut writer = SpoolWriter::new(full, "/results/q.spool".into(), &KINDS, progress);
+    let error = writer.write(&numbers_and_words(5)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the disk of the result folder /results is full: free space there, or set hive.exec.scratchdir to a larger one"
+    );
+    assert_eq!(writer.rows(), 0, "no reader sees what was not written");
+}
+
 fn files(path: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(path)
         .unwrap()
