@@ -379,9 +379,9 @@ fn quotient(a: i256, b: i256, shift: i16) -> Option<i256> {
     let ten = i256::from_i128(10);
     let (mut value, mut rest) = (a / b, a % b);
     for _ in 0..shift {
-        rest = rest * ten;
+        rest *= ten;
         value = value.checked_mul(ten)?.checked_add(rest / b)?;
-        rest = rest % b;
+        rest %= b;
     }
     if rest * i256::from_i128(2) >= b {
         value = value.checked_add(i256::ONE)?;

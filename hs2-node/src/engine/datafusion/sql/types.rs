@@ -36,9 +36,9 @@ pub(crate) enum HiveType {
     Date,
     /// Without a time zone; microseconds are kept.
     Timestamp,
-    Array(Box<HiveType>),
-    Map(Box<HiveType>, Box<HiveType>),
-    Struct(Vec<(String, HiveType)>),
+    Array(Box<Self>),
+    Map(Box<Self>, Box<Self>),
+    Struct(Vec<(String, Self)>),
 }
 
 impl HiveType {
