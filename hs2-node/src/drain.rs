@@ -43,7 +43,7 @@ pub(crate) fn register(
             transport_mode: Some(TransportMode::Binary),
             thrift_port: Some(endpoint.port()),
             sasl_qop: Some("auth".to_owned()),
-            authentication: Some("NONE".to_owned()),
+            authentication: Some(config.authentication.clone()),
             use_ssl: Some(false),
             ..Published::default()
         }))

@@ -241,18 +241,20 @@ async fn deregister(registration: Option<Registration>) {
     }
 }
 
-/// Looks for idle sessions and operations from time to time.
+/// A result that is not fetched from for so long gives back its memory.
+const PAGE_IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// Looks for what is idle from time to time.
 async fn close_idle(service: Arc<Service>) {
-    let every = service
-        .config
-        .session_check_interval
-        .max(Duration::from_millis(100));
-    let mut ticks = interval(every);
+    let every = service.config.session_check_interval;
+    let mut ticks = interval(every.clamp(Duration::from_millis(100), PAGE_IDLE_MAX));
     loop {
         ticks.tick().await;
-        service.sessions.close_idle(
+        service.sessions.release_pages(PAGE_IDLE_MAX);
+        let (session, operation) = (
             service.config.idle_session_timeout,
             service.config.idle_operation_timeout,
         );
+        service.sessions.close_idle(session, operation);
     }
 }

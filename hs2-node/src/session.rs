@@ -199,6 +199,18 @@ impl Sessions {
         Ok(())
     }
 
+    /// Lets go of the pages of results that nobody has fetched from for so long, so that a client which stops in the
+    /// middle costs no memory.
+    pub(crate) fn release_pages(&self, idle: Duration) {
+        let operations: Vec<_> = lock(&self.tables).operations.values().cloned().collect();
+        for operation in operations
+            .iter()
+            .filter(|operation| operation.idle() >= idle)
+        {
+            operation.release_page();
+        }
+    }
+
     /// Closes what nobody has used for too long. A session whose operation still runs is in use.
     pub(crate) fn close_idle(&self, session_timeout: Duration, operation_timeout: Duration) {
         let over = |idle: Duration, limit: Duration| !limit.is_zero() && idle > limit;

@@ -25,7 +25,7 @@ mod value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use value::{boolean, bytes, count, duration, one_of, path, port, text};
+use value::{boolean, bytes, count, duration, one_of, path, port, text, word};
 
 /// The settings of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,7 @@ use value::{boolean, bytes, count, duration, one_of, path, port, text};
 pub struct Config {
     pub bind_host: String,
     pub port: u16,
+    pub authentication: String,
     pub connections_max: usize,
     pub message_bytes_max: usize,
     pub login_timeout: Duration,
@@ -99,7 +100,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting { key: "hive.server2.authentication", default: "NONE",
         expects: "NONE or NOSASL: this node checks no passwords",
         meaning: "who may log in; SASL PLAIN with any password and plain sockets are both accepted",
-        apply: |_, v| one_of(v, &["NONE", "NOSASL"]) },
+        apply: |c, v| word(v, &["NONE", "NOSASL"], &mut c.authentication) },
     Setting { key: "hive.server2.thrift.max.worker.threads", default: "500", expects: COUNT,
         meaning: "open connections; one more is refused with a reason",
         apply: |c, v| count(v, &mut c.connections_max) },
@@ -184,6 +185,7 @@ impl Default for Config {
         let mut config = Self {
             bind_host: String::new(),
             port: 0,
+            authentication: String::new(),
             connections_max: 0,
             message_bytes_max: 0,
             login_timeout: Duration::ZERO,

@@ -51,6 +51,13 @@ pub(super) fn one_of(value: &str, words: &[&str]) -> Option<()> {
         .then_some(())
 }
 
+/// One of some words, in capitals.
+pub(super) fn word(value: &str, words: &[&str], to: &mut String) -> Option<()> {
+    one_of(value, words)?;
+    *to = value.to_ascii_uppercase();
+    Some(())
+}
+
 /// A number and a unit as Hive writes them; without a unit it is in `unit`. Negative means 0, as in Hive.
 pub(super) fn duration(value: &str, unit: &str, to: &mut Duration) -> Option<()> {
     let split = value

@@ -256,6 +256,17 @@ impl Operation {
         })
     }
 
+    /// Lets go of the page that its client has begun, unless somebody is fetching.
+    pub(crate) fn release_page(&self) {
+        if let Some(mut reader) = self
+            .result
+            .as_ref()
+            .and_then(|result| result.reader.try_lock().ok())
+        {
+            reader.release();
+        }
+    }
+
     /// Rows written so far, for the log.
     pub(crate) fn rows_written(&self) -> u64 {
         self.result

@@ -102,7 +102,7 @@ impl Drop for SpoolDir {
     }
 }
 
-/// A result's file. Dropped, it is removed.
+/// A result's file. Dropped, it is removed and emptied: writer and readers should be gone by then.
 #[derive(Debug)]
 pub struct Spool {
     file: Arc<File>,
@@ -167,6 +167,11 @@ impl Spool {
 impl Drop for Spool {
     fn drop(&mut self) {
         self.remove();
+        // To free gigabytes takes the file system a while, and whoever closes the file last waits for it.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let file = Arc::clone(&self.file);
+            drop(runtime.spawn_blocking(move || file.set_len(0)));
+        }
     }
 }
 

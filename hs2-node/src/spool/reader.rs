@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{Page, PageProblem, Progress, SpoolError};
 
-/// Reads one result from its first row to its last, while it is being written or after. It holds the page that it is
+/// Reads one result from its first row to its last, while it is being written or after. It keeps the page that it is
 /// in the middle of, and no other.
 #[derive(Debug)]
 pub struct SpoolReader {
@@ -18,12 +18,14 @@ pub struct SpoolReader {
     path: PathBuf,
     kinds: Arc<[ColumnKind]>,
     progress: watch::Receiver<Progress>,
-    /// Where the next page begins.
+    /// Where the page of the next row begins.
     offset: u64,
-    /// The row that the next page begins with.
-    row: u64,
-    /// The page begun, and its next row.
-    current: Option<(Arc<Page>, usize)>,
+    /// The row that this page begins with.
+    page_row: u64,
+    /// How many of its rows were taken.
+    taken: usize,
+    /// The page itself, once a part of it was taken.
+    page: Option<Arc<Page>>,
 }
 
 impl SpoolReader {
@@ -39,8 +41,9 @@ impl SpoolReader {
             kinds,
             progress,
             offset: 0,
-            row: 0,
-            current: None,
+            page_row: 0,
+            taken: 0,
+            page: None,
         }
     }
 
@@ -54,18 +57,25 @@ impl SpoolReader {
     /// # Cancel safety
     /// Dropped before it is ready, no row is lost.
     pub async fn next(&mut self, rows_max: usize) -> Result<Option<Rows>, SpoolError> {
-        let (page, start) = match self.current.take() {
-            Some(current) => current,
-            None => match self.next_page().await? {
-                Some(page) => (page, 0),
+        let page = match self.page.take() {
+            Some(page) => page,
+            None => match self.read().await? {
+                Some(page) => page,
                 None => return Ok(None),
             },
         };
-        let end = page.rows().min(start.saturating_add(rows_max));
+        let (start, end) = (
+            self.taken,
+            page.rows().min(self.taken.saturating_add(rows_max)),
+        );
         if end < page.rows() {
-            self.current = Some((Arc::clone(&page), end));
+            (self.taken, self.page) = (end, Some(Arc::clone(&page)));
+        } else {
+            self.offset = self.offset.saturating_add(page.len() as u64);
+            self.page_row = self.page_row.saturating_add(page.rows() as u64);
+            self.taken = 0;
         }
-        let more = self.current.is_some() || self.may_have_page();
+        let more = self.page.is_some() || self.may_have_page();
         Ok(Some(Rows {
             page,
             rows: start..end,
@@ -75,16 +85,18 @@ impl SpoolReader {
 
     /// Goes back to the first row.
     pub fn rewind(&mut self) {
-        (self.offset, self.row, self.current) = (0, 0, None);
+        (self.offset, self.page_row, self.taken, self.page) = (0, 0, 0, None);
+    }
+
+    /// Lets go of the page that was begun. The next rows are the same; their page is read again.
+    pub fn release(&mut self) {
+        self.page = None;
     }
 
     /// The row that [`Self::next`] begins with, from 0.
     #[must_use]
-    pub fn position(&self) -> u64 {
-        match &self.current {
-            Some((page, row)) => page.first_row().saturating_add(*row as u64),
-            None => self.row,
-        }
+    pub const fn position(&self) -> u64 {
+        self.page_row.saturating_add(self.taken as u64)
     }
 
     fn may_have_page(&self) -> bool {
@@ -92,7 +104,8 @@ impl SpoolReader {
         !progress.complete || self.offset < progress.bytes
     }
 
-    async fn next_page(&mut self) -> Result<Option<Arc<Page>>, SpoolError> {
+    /// Reads the page of the next row, when there is one.
+    async fn read(&mut self) -> Result<Option<Arc<Page>>, SpoolError> {
         let offset = self.offset;
         let ready = self
             .progress
@@ -111,19 +124,17 @@ impl SpoolReader {
         let page = read.map_err(|_| SpoolError::Abandoned)??;
         self.check(&page)
             .map_err(|problem| SpoolError::Damaged { offset, problem })?;
-        self.offset = offset.saturating_add(page.len() as u64);
-        self.row = self.row.saturating_add(page.rows() as u64);
         Ok(Some(Arc::new(page)))
     }
 
     /// Whether a sound page is the one that belongs here.
     fn check(&self, page: &Page) -> Result<(), PageProblem> {
-        if page.first_row() != self.row {
+        if page.first_row() != self.page_row {
             Err(PageProblem::Row {
-                expected: self.row,
+                expected: self.page_row,
                 actual: page.first_row(),
             })
-        } else if page.rows() == 0 {
+        } else if page.rows() <= self.taken {
             Err(PageProblem::Layout("row count"))
         } else if !page.kinds().eq(self.kinds.iter().copied()) {
             Err(PageProblem::Layout("column kind"))

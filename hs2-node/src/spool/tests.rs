@@ -89,6 +89,14 @@ async fn any_fetch_size_gives_every_row_once_and_rewinding_gives_them_again() {
         );
         reader.rewind();
     }
+    // Nor does it matter when the page is let go.
+    let mut words = Vec::new();
+    while let Some(rows) = reader.next(70).await.unwrap() {
+        words.extend(words_of(&rows.columns().unwrap()[1]));
+        reader.release();
+        assert_eq!(reader.position(), words.len() as u64);
+    }
+    assert_eq!(words, expected);
     assert_eq!(spool.written().0, 3000);
 }
 
