@@ -9,7 +9,7 @@ use super::functions::cast::check;
 use super::query::{QueryPlanner, find, is_managed};
 use super::session::{SessionInner, nothing};
 use super::sql::cursor::TableName;
-use super::sql::rewrite::{self, values_arity};
+use super::sql::rewrite::values::{self, Rows};
 use super::sql::statement::Insert;
 use super::sql::types::HiveType;
 use super::warehouse::metadata::TableMeta;
@@ -33,22 +33,28 @@ pub(crate) async fn insert(
     // For each column of the table, which column of the query it takes.
     let sources = sources(&meta, insert.columns.as_deref())?;
     let given: Vec<HiveType> = given_types(&types, &sources);
-    let planned = if rewrite::values(&mut insert.query, &given, planner.context())?.is_some() {
-        planner.plan_values(*insert.query)?
-    } else {
-        planner.plan(*insert.query)?
+    let rows = match values::rows(&mut insert.query, &given, planner.context())? {
+        Rows::Constants(batch) => Ok(batch),
+        Rows::Expressions => Err(planner.plan_values(*insert.query)?),
+        Rows::Query => Err(planner.plan(*insert.query)?),
     };
-    if planned.columns.len() != given.len() {
-        return Err(values_arity(
-            Some(insert.table.at),
-            given.len(),
-            planned.columns.len(),
-        ));
-    }
-    for ((_, from), to) in planned.columns.iter().zip(&given) {
-        check(Some(from), &from.arrow(), to).map_err(|e| error::from_planning(&e, |_| None))?;
-    }
-    let compiled = planner.compile(planned).await?;
+    let rows = match rows {
+        Ok(batch) => Ok(batch),
+        Err(planned) => {
+            if planned.columns.len() != given.len() {
+                return Err(values::arity(
+                    Some(insert.table.at),
+                    given.len(),
+                    planned.columns.len(),
+                ));
+            }
+            for ((_, from), to) in planned.columns.iter().zip(&given) {
+                check(Some(from), &from.arrow(), to)
+                    .map_err(|e| error::from_planning(&e, |_| None))?;
+            }
+            Err(planner.compile(planned).await?)
+        }
+    };
     let inner = Arc::clone(session);
     Ok(session.deferred(async move {
         let warehouse = &inner.shared.warehouse;
@@ -69,14 +75,16 @@ pub(crate) async fn insert(
             .unwrap_or_else(|| old.clone());
         let schema = meta.schema()?;
         let mut file = DataFile::create(&into, schema, types.clone())?;
-        let write = |batch: RecordBatch| {
-            arrange(&batch, &sources, &types).and_then(|batch| file.write(&batch))
+        let mut write = |batch: &RecordBatch| {
+            arrange(batch, &sources, &types).and_then(|batch| file.write(&batch))
         };
-        let mut write = write;
-        stream::for_each(compiled.plan, compiled.context, |batch| {
-            std::future::ready(write(batch).map(|()| true))
-        })
-        .await?;
+        match rows {
+            Ok(batch) => write(&batch)?,
+            Err(compiled) => {
+                let each = |batch| std::future::ready(write(&batch).map(|()| true));
+                stream::for_each(compiled.plan, compiled.context, each).await?;
+            }
+        }
         file.commit(&into)?;
         if let Some(folder) = folder {
             warehouse.replace_meta(&database, &table, &meta)?;

@@ -171,9 +171,17 @@ impl Side {
         // A chain's type without a descent through all of it: operands of arithmetic have one type.
         let mut last = &expr;
         while let Expr::BinaryExpr(binary) = last {
-            if !matches!(binary.op, Operator::Plus | Operator::Minus | Operator::Multiply) {
-                if binary.op.supports_propagation() || matches!(binary.op, Operator::And | Operator::Or) {
-                    return Ok(Self { expr, hive: HiveType::Boolean });
+            if !matches!(
+                binary.op,
+                Operator::Plus | Operator::Minus | Operator::Multiply
+            ) {
+                if binary.op.supports_propagation()
+                    || matches!(binary.op, Operator::And | Operator::Or)
+                {
+                    return Ok(Self {
+                        expr,
+                        hive: HiveType::Boolean,
+                    });
                 }
                 break;
             }
@@ -216,7 +224,9 @@ impl ExprPlanner for HiveOperators {
             B::Multiply => self.arithmetic(Arith::Multiply, left, right)?,
             B::Divide => self.arithmetic(Arith::Divide, left, right)?,
             B::Modulo => self.arithmetic(Arith::Modulo, left, right)?,
-            B::Custom(name) if name == "pmod" => self.arithmetic(Arith::PositiveModulo, left, right)?,
+            B::Custom(name) if name == "pmod" => {
+                self.arithmetic(Arith::PositiveModulo, left, right)?
+            }
             B::MyIntegerDivide => self.arithmetic(Arith::IntegerDivide, left, right)?,
             B::Eq => self.comparison(Operator::Eq, left, right)?,
             B::NotEq => self.comparison(Operator::NotEq, left, right)?,

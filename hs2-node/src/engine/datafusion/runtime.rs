@@ -153,3 +153,33 @@ pub(crate) fn joined(error: JoinError) -> EngineError {
         "the query failed inside the engine ({text}); other queries go on"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_the_error_of_its_query_only() {
+        let runtime = QueryRuntime::new(1).expect("starts");
+        let mut panics = runtime.stream(|_| async { panic!("a bug") });
+        let error = panics
+            .next()
+            .await
+            .expect("an error")
+            .expect_err("an error");
+        assert_eq!(error.sqlstate, "08S01");
+        assert!(error.message.contains("a bug"), "{}", error.message);
+        assert!(panics.next().await.is_none());
+        assert_eq!(runtime.run(async { Ok(7) }).await, Ok(7));
+        let planning = runtime.run(async { if true { panic!("{}", "again") } else { Ok(()) } });
+        assert!(
+            planning
+                .await
+                .expect_err("an error")
+                .message
+                .contains("again")
+        );
+    }
+}

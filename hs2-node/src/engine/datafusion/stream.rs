@@ -84,9 +84,12 @@ where
 /// The plan with scans whose partitions do not take each other's files.
 fn keep_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
     let kept = plan.transform_up(|node| {
-        Ok(node.with_preserve_order(true).map_or_else(|| Transformed::no(node), Transformed::yes))
+        Ok(node
+            .with_preserve_order(true)
+            .map_or_else(|| Transformed::no(node), Transformed::yes))
     });
-    kept.map(|kept| kept.data).map_err(|e| error::from_running(&e))
+    kept.map(|kept| kept.data)
+        .map_err(|e| error::from_running(&e))
 }
 
 fn repartitions(plan: &dyn ExecutionPlan) -> bool {

@@ -1101,3 +1101,87 @@ async fn variables_are_replaced_before_parsing() {
         10072
     );
 }
+
+#[tokio::test]
+async fn values_are_converted_as_any_row() {
+    let (node, _folder) = node().await;
+    let columns =
+        "(i INT, t TINYINT, s STRING, x DECIMAL(5,1), d DOUBLE, b BOOLEAN, dt DATE, v VARCHAR(2))";
+    // Constants, and the same cells as expressions.
+    for (table, open, close) in [("constants", "", ""), ("expressions", "(", ")")] {
+        node.run(&format!("CREATE TABLE {table} {columns}")).await;
+        let cell = |cell: &str| format!("{open}{cell}{close}");
+        let row = |cells: &[&str]| {
+            format!(
+                "({})",
+                cells.iter().map(|c| cell(c)).collect::<Vec<_>>().join(", ")
+            )
+        };
+        let rows = [
+            row(&[
+                "1.9",
+                "300",
+                "1.50",
+                "12.25",
+                "'1e3'",
+                "0",
+                "'2024-02-30'",
+                "'abc'",
+            ]),
+            row(&[
+                "'7'",
+                "-1",
+                "1e7",
+                "-0.05",
+                "3",
+                "1.5",
+                "'2024-02-29'",
+                "12345",
+            ]),
+            row(&[
+                "3000000000",
+                "NULL",
+                "true",
+                "99999",
+                "NULL",
+                "true",
+                "NULL",
+                "NULL",
+            ]),
+            row(&[
+                "-1e10",
+                "'x'",
+                "'it\\'s'",
+                "'1.25'",
+                "-1.5",
+                "NULL",
+                "'2024-02-29 01:02:03'",
+                "''",
+            ]),
+        ];
+        node.run(&format!("INSERT INTO {table} VALUES {}", rows.join(", ")))
+            .await;
+        assert_eq!(
+            node.rows(&format!("SELECT * FROM {table}")).await,
+            [
+                "1|44|1.5|12.3|1000.0|false|NULL|ab",
+                "7|-1|1.0E7|-0.1|3.0|true|2024-02-29|12",
+                "-1294967296|NULL|TRUE|NULL|NULL|true|NULL|NULL",
+                "-2147483648|NULL|it's|1.3|-1.5|NULL|2024-02-29|",
+            ],
+            "{table}"
+        );
+        let error = node
+            .error(&format!(
+                "INSERT INTO {table} (b) VALUES ({open}'true'{close})"
+            ))
+            .await;
+        assert_eq!(error.sqlstate, "0A000", "{}", error.message);
+        assert_eq!(
+            node.error(&format!("INSERT INTO {table} VALUES (1), (1, 2)"))
+                .await
+                .code,
+            10044
+        );
+    }
+}

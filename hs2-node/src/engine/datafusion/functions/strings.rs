@@ -283,21 +283,48 @@ fn initcap(text: &str) -> String {
 }
 
 fn pad(args: &Args, left: bool) -> Result<ArrayRef> {
-    bounded(args, |a, i| {
-        Some(usize::try_from(a.ints(1).get(i)?).unwrap_or(0))
-    })?;
     let (texts, lengths, fills) = (args.strings(0), args.ints(1), args.strings(2));
+    match lengths.constant() {
+        Some(length) => {
+            let length = usize::try_from(length)
+                .unwrap_or(0)
+                .saturating_mul(args.rows);
+            bounded(args, |_, i| (i == 0).then_some(length))?;
+        }
+        None => bounded(args, |_, i| {
+            Some(usize::try_from(lengths.get(i)?).unwrap_or(0))
+        })?,
+    }
+    let ascii = texts.is_ascii();
+    // With one constant length and fill, a piece of this is all that each row needs.
+    let constant = match (lengths.constant(), fills.constant()) {
+        (Some(length), Some(fill)) if ascii && fill.is_ascii() && !fill.is_empty() => {
+            let length = usize::try_from(length).ok();
+            length.map(|length| (length, fill.repeat(length.div_ceil(fill.len()))))
+        }
+        _ => None,
+    };
     strings(args, |_, i, out| {
-        let (text, fill) = (texts.get(i)?, fills.get(i)?);
-        let length = usize::try_from(lengths.get(i)?).ok()?;
+        let text = texts.get(i)?;
+        if let Some((length, filled)) = &constant {
+            match filled.get(..length.saturating_sub(text.len())) {
+                None | Some("") => out.push_str(&text[..*length]),
+                Some(piece) if left => {
+                    out.push_str(piece);
+                    out.push_str(text);
+                }
+                Some(piece) => {
+                    out.push_str(text);
+                    out.push_str(piece);
+                }
+            }
+            return Some(());
+        }
+        let (fill, length) = (fills.get(i)?, usize::try_from(lengths.get(i)?).ok()?);
         if fill.is_empty() {
             return None;
         }
-        let count = if text.is_ascii() {
-            text.len()
-        } else {
-            text.chars().count()
-        };
+        let count = text.chars().count();
         if count >= length {
             let end = text
                 .char_indices()
@@ -308,12 +335,7 @@ fn pad(args: &Args, left: bool) -> Result<ArrayRef> {
         if !left {
             out.push_str(text);
         }
-        let missing = length - count;
-        if fill.len() == 1 {
-            out.extend(std::iter::repeat_n(fill, missing));
-        } else {
-            out.extend(fill.chars().cycle().take(missing));
-        }
+        out.extend(fill.chars().cycle().take(length - count));
         if left {
             out.push_str(text);
         }
@@ -340,6 +362,8 @@ fn split(args: &Args) -> Result<ArrayRef> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::{AsArray, StringArray};
+
     use super::*;
 
     #[test]
@@ -363,6 +387,39 @@ mod tests {
                 "{text} {position} {length}"
             );
         }
+    }
+
+    #[test]
+    fn pads_count_characters() {
+        let pad = |texts: &[&str], length: i32, fill: &[&str], left| {
+            let array = |texts: &[&str]| -> (ArrayRef, bool) {
+                (
+                    Arc::new(StringArray::from(texts.to_vec())),
+                    texts.len() == 1,
+                )
+            };
+            let length: (ArrayRef, bool) = (Arc::new(Int32Array::from(vec![length])), true);
+            let args = Args::new(
+                vec![array(texts), length, array(fill)],
+                texts.len().max(fill.len()),
+            );
+            let padded = pad(&args, left).expect("pads");
+            padded
+                .as_string::<i32>()
+                .iter()
+                .map(|v| v.unwrap_or("NULL").to_owned())
+                .collect::<Vec<_>>()
+                .join(",")
+        };
+        // One constant fill, and a fill for each row.
+        for fill in [&["xy"][..], &["xy", "xy", "xy"]] {
+            assert_eq!(pad(&["abc", "a", ""], 2, fill, true), "ab,xa,xy");
+            assert_eq!(pad(&["abc", "a", ""], 4, fill, false), "abcx,axyx,xyxy");
+            assert_eq!(pad(&["é", "éé", "ééé"], 2, fill, true), "xé,éé,éé");
+        }
+        assert_eq!(pad(&["a", "b"], 3, &[""], true), "NULL,NULL");
+        assert_eq!(pad(&["a", "b"], -1, &["x"], true), "NULL,NULL");
+        assert_eq!(pad(&["abc", "b"], 0, &["x"], true), ",");
     }
 
     #[test]

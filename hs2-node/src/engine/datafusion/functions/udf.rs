@@ -122,6 +122,12 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Arguments for `rows` rows, each with whether it is a constant.
+    #[cfg(test)]
+    pub(crate) fn new(arrays: Vec<(ArrayRef, bool)>, rows: usize) -> Self {
+        Self { arrays, rows }
+    }
+
     /// How many arguments there are.
     pub(crate) fn len(&self) -> usize {
         self.arrays.len()
@@ -174,6 +180,11 @@ impl<'a> Strings<'a> {
         self.array.is_valid(i).then(|| self.array.value(i))
     }
 
+    /// Whether every character of every value is ASCII.
+    pub(crate) fn is_ascii(&self) -> bool {
+        self.array.is_ascii()
+    }
+
     /// The value if it is one constant.
     pub(crate) fn constant(&self) -> Option<&'a str> {
         if self.constant { self.get(0) } else { None }
@@ -191,5 +202,10 @@ impl Ints<'_> {
     pub(crate) fn get(&self, i: usize) -> Option<i32> {
         let i = if self.constant { 0 } else { i };
         self.array.is_valid(i).then(|| self.array.value(i))
+    }
+
+    /// The value if it is one constant.
+    pub(crate) fn constant(&self) -> Option<i32> {
+        if self.constant { self.get(0) } else { None }
     }
 }

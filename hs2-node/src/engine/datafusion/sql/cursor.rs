@@ -323,11 +323,10 @@ impl Cursor {
                 "several statements in one call are not supported: send each by itself",
             ));
         }
-        let word = |t: &TokenWithSpan, word: &str| {
-            matches!(&t.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
-        };
-        if let Some(pair) =
-            rest.windows(2).find(|pair| word(&pair[0], "SELECT") && word(&pair[1], "FROM"))
+        let word = |t: &TokenWithSpan, word: &str| matches!(&t.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word));
+        if let Some(pair) = rest
+            .windows(2)
+            .find(|pair| word(&pair[0], "SELECT") && word(&pair[1], "FROM"))
         {
             return Err(self.unexpected_at(pair[1].span.start, "expected an expression"));
         }
@@ -338,7 +337,7 @@ impl Cursor {
         let mut parser = Parser::new(&HiveDialect)
             .with_recursion_limit(NESTING_MAX)
             .with_tokens_with_locations(rest);
-        let query = parser.parse_query().map_err(|e| self.from_parser(&e))?;
+        let query = parser.parse_query().map_err(|e| self.parser_failure(&e))?;
         if parser.peek_token_ref().token != Token::EOF {
             let at = parser.peek_token_ref().span.start;
             return Err(self.unexpected_at(at, "expected the end of the statement"));
@@ -373,7 +372,7 @@ impl Cursor {
     }
 
     /// sqlparser's error, which carries its place as text.
-    fn from_parser(&self, parser_error: &ParserError) -> EngineError {
+    fn parser_failure(&self, parser_error: &ParserError) -> EngineError {
         let (ParserError::TokenizerError(text) | ParserError::ParserError(text)) = parser_error
         else {
             return error::parse(self.location(), "the statement nests too deep");

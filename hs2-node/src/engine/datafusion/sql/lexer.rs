@@ -16,7 +16,19 @@ use crate::engine::datafusion::error;
 const CHAIN_MAX: usize = 2_000;
 /// Words that chain as operators do.
 const CHAINING: [&str; 13] = [
-    "AND", "OR", "IS", "IN", "LIKE", "RLIKE", "REGEXP", "BETWEEN", "DIV", "UNION", "INTERSECT", "EXCEPT", "MINUS",
+    "AND",
+    "OR",
+    "IS",
+    "IN",
+    "LIKE",
+    "RLIKE",
+    "REGEXP",
+    "BETWEEN",
+    "DIV",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+    "MINUS",
 ];
 
 /// The tokens of `source`, each with its place in the text that was sent. Comments and white space leave nothing.
@@ -35,7 +47,9 @@ pub(crate) fn tokenize(source: &SourceText) -> Result<Vec<TokenWithSpan>, Engine
         lexer.token()?;
         if lexer.chain.highest > CHAIN_MAX {
             let at = source.location(lexer.at);
-            let what = format!("more than {CHAIN_MAX} operators in a chain are not supported: use an IN list or a table");
+            let what = format!(
+                "more than {CHAIN_MAX} operators in a chain are not supported: use an IN list or a table"
+            );
             return Err(error::unsupported(Some(at), what));
         }
     }
@@ -282,7 +296,10 @@ impl Lexer<'_> {
 
     fn push(&mut self, token: Token, start: usize) {
         self.chain.count(&token);
-        let span = Span::new(self.source.location(start), self.source.location(self.at.max(start)));
+        let span = Span::new(
+            self.source.location(start),
+            self.source.location(self.at.max(start)),
+        );
         self.tokens.push(TokenWithSpan::new(token, span));
     }
 }
@@ -315,10 +332,13 @@ impl Chain {
             }
             Token::Word(word) => {
                 let chains = word.quote_style.is_none()
-                    && CHAINING.iter().any(|chaining| word.value.eq_ignore_ascii_case(chaining));
+                    && CHAINING
+                        .iter()
+                        .any(|chaining| word.value.eq_ignore_ascii_case(chaining));
                 self.current += usize::from(chains);
             }
-            Token::Number(..) | Token::SingleQuotedString(_) | Token::Period | Token::SemiColon => {}
+            Token::Number(..) | Token::SingleQuotedString(_) | Token::Period | Token::SemiColon => {
+            }
             _ => self.current += 1,
         }
         self.highest = self.highest.max(self.current).max(self.longest);
@@ -543,7 +563,10 @@ mod tests {
         ] {
             assert!(!reads(&long), "{}", &long[..40]);
         }
-        assert!(reads(&format!("insert into t values (-1 + 1, 2){}", ", (-1 + 1, f(1 - 1))".repeat(many))));
+        assert!(reads(&format!(
+            "insert into t values (-1 + 1, 2){}",
+            ", (-1 + 1, f(1 - 1))".repeat(many)
+        )));
         assert!(reads(&format!("select a in (1{})", ", -1".repeat(many))));
     }
 

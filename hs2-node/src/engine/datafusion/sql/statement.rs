@@ -790,7 +790,11 @@ mod tests {
     fn nesting_is_bounded() {
         let deep = format!("select {}1{}", "(".repeat(5000), ")".repeat(5000));
         assert_eq!(parse_text(&deep).expect_err("too deep").sqlstate, "42000");
-        let deep = format!("create table t (a {}int{})", "array<".repeat(900), ">".repeat(900));
+        let deep = format!(
+            "create table t (a {}int{})",
+            "array<".repeat(900),
+            ">".repeat(900)
+        );
         assert_eq!(parse_text(&deep).expect_err("too deep").sqlstate, "42000");
     }
 

@@ -15,7 +15,7 @@ use crate::engine::datafusion::error;
 use crate::engine::datafusion::functions::cast::{CAST, NUMBER, parse_type};
 use crate::engine::datafusion::functions::complex::INDEX;
 use crate::engine::datafusion::functions::text;
-use crate::engine::datafusion::sql::types::DECIMAL_DIGITS_MAX;
+use crate::engine::datafusion::sql::types::{DECIMAL_DIGITS_MAX, HiveType};
 
 impl Rewriter<'_> {
     pub(super) fn expr_in_place(&mut self, expr: &mut Expr) -> Result<(), EngineError> {
@@ -405,22 +405,35 @@ fn literal(value: Value, at: Location) -> Result<Expr, EngineError> {
 }
 
 fn number(text: &str, at: Location) -> Result<Expr, EngineError> {
-    let string = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_owned()).into());
+    let plain = Expr::Value(Value::Number(text.to_owned(), false).into());
+    let string = Expr::Value(Value::SingleQuotedString(text.to_owned()).into());
+    Ok(match number_type(text, at)? {
+        HiveType::Int => Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(plain),
+            data_type: DataType::Int(None),
+            array: false,
+            format: None,
+        },
+        HiveType::BigInt => plain,
+        other => cast(string, &other.to_string(), None),
+    })
+}
+
+/// The type of a number without a sign.
+///
+/// # Errors
+/// It has more digits than a decimal.
+pub(super) fn number_type(text: &str, at: Location) -> Result<HiveType, EngineError> {
     if text.contains(['e', 'E']) {
-        return Ok(cast(string(text), "double", None));
+        return Ok(HiveType::Double);
     }
     if !text.contains('.') {
         if text.parse::<i32>().is_ok() {
-            return Ok(Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(Expr::Value(Value::Number(text.to_owned(), false).into())),
-                data_type: DataType::Int(None),
-                array: false,
-                format: None,
-            });
+            return Ok(HiveType::Int);
         }
         if text.parse::<i64>().is_ok() {
-            return Ok(Expr::Value(Value::Number(text.to_owned(), false).into()));
+            return Ok(HiveType::BigInt);
         }
     }
     // Zeros at both ends do not count.
@@ -429,18 +442,18 @@ fn number(text: &str, at: Location) -> Result<Expr, EngineError> {
         whole.trim_start_matches('0'),
         fraction.trim_end_matches('0'),
     );
-    let precision = (whole.len() + fraction.len()).max(1);
-    if precision > usize::from(DECIMAL_DIGITS_MAX) {
-        return Err(error::parse(
+    match (
+        u8::try_from((whole.len() + fraction.len()).max(1)),
+        u8::try_from(fraction.len()),
+    ) {
+        (Ok(precision), Ok(scale)) if precision <= DECIMAL_DIGITS_MAX => {
+            Ok(HiveType::Decimal(precision, scale))
+        }
+        _ => Err(error::parse(
             at,
             format!("the number {text} has more than {DECIMAL_DIGITS_MAX} digits"),
-        ));
+        )),
     }
-    Ok(cast(
-        string(text),
-        &format!("decimal({precision},{})", fraction.len()),
-        None,
-    ))
 }
 
 /// `DATE '…'` and `TIMESTAMP '…'`.

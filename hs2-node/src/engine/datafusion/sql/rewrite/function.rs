@@ -275,8 +275,14 @@ impl Rewriter<'_> {
             ("pmod", 2) => {
                 // An operator to the planner, which knows the types.
                 let (right, left) = (args.pop(), args.pop());
-                let (Some(left), Some(right)) = (left, right) else { return wrong("two arguments") };
-                Ok(binary(left, BinaryOperator::Custom("pmod".to_owned()), right))
+                let (Some(left), Some(right)) = (left, right) else {
+                    return wrong("two arguments");
+                };
+                Ok(binary(
+                    left,
+                    BinaryOperator::Custom("pmod".to_owned()),
+                    right,
+                ))
             }
             ("greatest" | "least", 2..) => {
                 // NULL as soon as one argument is NULL.

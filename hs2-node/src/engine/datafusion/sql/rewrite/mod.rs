@@ -3,6 +3,7 @@
 
 mod expr;
 mod function;
+pub(crate) mod values;
 
 use std::collections::HashSet;
 
@@ -15,7 +16,6 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
-use super::types::HiveType;
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
 
@@ -77,65 +77,6 @@ pub(crate) fn query(mut query: Query, context: &Context) -> Result<Rewritten, En
         tables: rewriter.tables,
         names,
     })
-}
-
-/// Rewrites the rows of an `INSERT … VALUES`, each cell converted to its column's type; `None` if it is another query.
-///
-/// # Errors
-/// As [`query`], and a row with too few or too many cells.
-pub(crate) fn values(
-    query: &mut Query,
-    types: &[HiveType],
-    context: &Context,
-) -> Result<Option<()>, EngineError> {
-    let plain = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
-    let SetExpr::Values(values) = query.body.as_mut() else {
-        return Ok(None);
-    };
-    if !plain {
-        return Err(error::unsupported(
-            None,
-            "VALUES with further clauses is not supported",
-        ));
-    }
-    let mut rewriter = Rewriter {
-        context,
-        tables: Vec::new(),
-        with: Vec::new(),
-    };
-    for row in &mut values.rows {
-        let row: &mut Vec<Expr> = row;
-        if row.len() != types.len() {
-            let at = row.first().map(|cell| cell.span().start);
-            return Err(values_arity(at, types.len(), row.len()));
-        }
-        for (cell, hive_type) in row.iter_mut().zip(types) {
-            rewriter.expr_in_place(cell)?;
-            *cell = expr::cast(take(cell), &hive_type.to_string(), None);
-        }
-    }
-    if rewriter.tables.is_empty() {
-        Ok(Some(()))
-    } else {
-        Err(error::unsupported(
-            None,
-            "a subquery in VALUES is not supported",
-        ))
-    }
-}
-
-/// The error of a row that does not fit its table.
-pub(crate) fn values_arity(at: Option<Location>, expected: usize, found: usize) -> EngineError {
-    let place = at.filter(|at| at.line > 0).map_or_else(String::new, |at| {
-        format!("Line {}:{} ", at.line, at.column.saturating_sub(1))
-    });
-    error::semantic(
-        10044,
-        format!(
-            "{place}Cannot insert into target table because column number/types are different: \
-             the table takes {expected} columns, but the row has {found}"
-        ),
-    )
 }
 
 struct Rewriter<'a> {
