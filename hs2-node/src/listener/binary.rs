@@ -40,7 +40,7 @@ const HALF_CLOSED_PATIENCE: Duration = Duration::from_millis(250);
 /// How long a refused client gets to read why.
 const LINGER: Duration = Duration::from_secs(1);
 /// The deadline of a login that will be refused.
-const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why a connection was closed from this side.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::service::Service;
 
 /// Connections that are being told that they are too many, at most. More are closed without a word.
-const REFUSING_MAX: usize = 64;
+const REFUSING_MAX: usize = 256;
 /// How long to wait before accepting again when the operating system has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long connections get to end when the node stops.
