@@ -1,9 +1,8 @@
 //! The shell of `hs2-node sql`: lines until a semicolon, then the rows.
 
 use hs2_client::Session;
-use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
-use std::io::IsTerminal;
+use rustyline::{Config, DefaultEditor};
 use std::path::PathBuf;
 use std::time::Instant;
 use tokio::task::spawn_blocking;
@@ -17,20 +16,19 @@ use super::{CliError, say};
 const HISTORY_LINES: usize = 1000;
 
 pub(super) async fn run(session: &Session, format: Format) -> Result<(), CliError> {
-    let mut editor =
-        DefaultEditor::new().map_err(|error| CliError::Failed(format!("no terminal: {error}")))?;
+    let no_terminal = |error| CliError::Failed(format!("no terminal: {error}"));
+    let history_size = Config::builder().max_history_size(HISTORY_LINES);
+    let config = history_size.map_err(no_terminal)?.build();
+    let mut editor = DefaultEditor::with_config(config).map_err(no_terminal)?;
     let history = history_file();
     if let Some(file) = &history {
         // A first start has none.
         let _ = editor.load_history(file);
     }
-    let talk = std::io::stdin().is_terminal();
-    if talk {
-        say(&format_args!(
-            "connected to {}; statements end with ; and quit with Ctrl-D",
-            session.connection().server()
-        ));
-    }
+    say(&format_args!(
+        "connected to {}; statements end with ; and quit with Ctrl-D",
+        session.connection().server()
+    ));
     let mut statements = Statements::new();
     loop {
         let prompt = if statements.is_empty() {
@@ -68,11 +66,11 @@ pub(super) async fn run(session: &Session, format: Format) -> Result<(), CliErro
             let _ = editor.add_history_entry(line.as_str());
         }
         for statement in statements.push(&format!("{line}\n")) {
-            run_statement(session, &statement, format, talk).await;
+            run_statement(session, &statement, format).await;
         }
     }
     if let Some(statement) = statements.take() {
-        run_statement(session, &statement, format, talk).await;
+        run_statement(session, &statement, format).await;
     }
     if let Some(file) = history {
         let folder = file.parent().map(std::fs::create_dir_all);
@@ -86,10 +84,9 @@ pub(super) async fn run(session: &Session, format: Format) -> Result<(), CliErro
 }
 
 /// In a shell a failed statement is not the end.
-async fn run_statement(session: &Session, statement: &str, format: Format, talk: bool) {
+async fn run_statement(session: &Session, statement: &str, format: Format) {
     let started = Instant::now();
     match run_one(session, statement, format).await {
-        Ok(_) if !talk => {}
         Ok(Some(rows)) => say(&format_args!(
             "{rows} rows, {:.2} s",
             started.elapsed().as_secs_f64()
@@ -104,9 +101,5 @@ async fn run_statement(session: &Session, statement: &str, format: Format, talk:
 
 fn history_file() -> Option<PathBuf> {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty())?;
-    Some(
-        PathBuf::from(home)
-            .join(".hs2-node")
-            .join(format!("history-{HISTORY_LINES}.txt")),
-    )
+    Some(PathBuf::from(home).join(".hs2-node").join("history.txt"))
 }

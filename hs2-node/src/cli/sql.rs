@@ -2,7 +2,7 @@
 
 use discovery::JdbcUrl;
 use hs2_client::{ConnectOptions, Error, Operation, Session, SessionOptions, connect};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
 
 use super::output::{Format, Printer};
@@ -11,7 +11,8 @@ use super::{CliError, shell};
 
 /// Runs SQL on a HiveServer2, by its jdbc:hive2 URL or by HOST:PORT
 ///
-/// Without -e and -f it is a shell. The first statement that fails ends the command.
+/// Without -e and -f it is a shell, or, where standard input is no terminal, runs the statements that come from there.
+/// Outside of the shell the first statement that fails ends the command.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  hs2-node sql 127.0.0.1:10000 -e 'SHOW TABLES'\n  hs2-node sql 'jdbc:hive2://zk1:2181,zk2:2181/;serviceDiscoveryMode=zooKeeper;zooKeeperNamespace=hiveserver2' --format csv -f report.sql"
@@ -54,14 +55,17 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     done
 }
 
-/// What -e and -f say; `None` when neither is there.
+/// What -e, -f and standard input say; `None` for the shell.
 fn statements(arguments: &Arguments) -> Result<Option<Vec<String>>, CliError> {
-    if arguments.execute.is_empty() && arguments.file.is_none() {
-        return Ok(None);
-    }
+    let stdin = PathBuf::from("-");
+    let file = match &arguments.file {
+        None if arguments.execute.is_empty() && io::stdin().is_terminal() => return Ok(None),
+        None if arguments.execute.is_empty() => Some(&stdin),
+        file => file.as_ref(),
+    };
     let mut cutter = Statements::new();
     let mut statements = Vec::new();
-    let file = arguments.file.as_ref().map(|file| {
+    let file = file.map(|file| {
         let read = if file.as_os_str() == "-" {
             io::read_to_string(io::stdin())
         } else {
