@@ -1,13 +1,55 @@
 //! The last look at a plan: places where DataFusion would bring two types together in another way than Hive.
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
 use super::error;
-use super::operators::{Group, group};
+use super::operators::{Group, HiveOperators, group};
 use super::sql::types::HiveType;
+
+/// Gives every `IN` list the conversions of `=`.
+///
+/// # Errors
+/// Types that Hive does not compare.
+pub(crate) fn convert(plan: LogicalPlan, operators: &HiveOperators) -> Result<LogicalPlan> {
+    let converted = plan.transform_down_with_subqueries(|node| {
+        let mut lists = false;
+        node.apply_expressions(|expr| {
+            lists |= expr.exists(|expr| Ok(matches!(expr, Expr::InList(_))))?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        if !lists {
+            return Ok(Transformed::no(node));
+        }
+        let schema = input_schema(&node);
+        let names = NamePreserver::new(&node);
+        let node = node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let expr = expr.transform_up(|expr| match &expr {
+                Expr::InList(list) => Ok(operators
+                    .in_list(list, &schema)?
+                    .map_or_else(|| Transformed::no(expr), Transformed::yes)),
+                _ => Ok(Transformed::no(expr)),
+            })?;
+            Ok(expr.update_data(|expr| name.restore(expr)))
+        })?;
+        node.map_data(LogicalPlan::recompute_schema)
+    })?;
+    Ok(converted.data)
+}
+
+/// What a node's expressions refer to.
+fn input_schema(node: &LogicalPlan) -> DFSchema {
+    let inputs = node.inputs();
+    if inputs.is_empty() {
+        node.schema().as_ref().clone()
+    } else {
+        merge_schema(&inputs)
+    }
+}
 
 /// Refuses a plan that mixes types where Hive has another rule.
 ///
@@ -15,12 +57,7 @@ use super::sql::types::HiveType;
 /// The construct, by name.
 pub(crate) fn plan(plan: &LogicalPlan) -> Result<()> {
     plan.apply_with_subqueries(|node| {
-        let inputs = node.inputs();
-        let schema = if inputs.is_empty() {
-            node.schema().as_ref().clone()
-        } else {
-            merge_schema(&inputs)
-        };
+        let schema = input_schema(node);
         node.apply_expressions(|expr| expr.apply(|expr| check_expr(expr, &schema)))?;
         match node {
             LogicalPlan::Union(union) => {

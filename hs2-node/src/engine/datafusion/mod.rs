@@ -89,6 +89,7 @@ pub(crate) struct Shared {
     warehouse: Warehouse,
     /// What each statement's state is copied from.
     state: SessionState,
+    operators: Arc<HiveOperators>,
     runtime: QueryRuntime,
     // Removed with its files when the engine goes.
     _spill: tempfile::TempDir,
@@ -131,16 +132,15 @@ impl DataFusionEngine {
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
             .build_arc()
             .map_err(|e| error::from_running(&e))?;
-        let state = state(
-            SessionStateBuilder::new().with_runtime_env(environment),
-            options.target_partitions,
-        )
-        .map_err(|e| error::from_running(&e))?;
+        let builder = SessionStateBuilder::new().with_runtime_env(environment);
+        let (state, operators) =
+            state(builder, options.target_partitions).map_err(|e| error::from_running(&e))?;
         let runtime = QueryRuntime::new(options.target_partitions)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 warehouse,
                 state,
+                operators,
                 runtime,
                 _spill: spill,
             }),
@@ -179,11 +179,11 @@ impl Engine for DataFusionEngine {
     }
 }
 
-/// DataFusion set up for Hive.
+/// DataFusion set up for Hive, and the planner of its operators.
 fn state(
     builder: SessionStateBuilder,
     target_partitions: usize,
-) -> Result<SessionState, datafusion::error::DataFusionError> {
+) -> Result<(SessionState, Arc<HiveOperators>), datafusion::error::DataFusionError> {
     let mut config = SessionConfig::new()
         .with_batch_size(BATCH_ROWS)
         .with_target_partitions(target_partitions.max(1))
@@ -213,9 +213,11 @@ fn state(
         }
     }
     let concat = state.udf("hive concat")?;
-    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(HiveOperators::new(concat))];
+    let operators = Arc::new(HiveOperators::new(concat));
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::clone(&operators) as _];
     planners.extend(state.expr_planners().iter().cloned());
-    Ok(SessionStateBuilder::new_from_existing(state)
+    let state = SessionStateBuilder::new_from_existing(state)
         .with_expr_planners(planners)
-        .build())
+        .build();
+    Ok((state, operators))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr::{InList, ScalarFunction};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, ScalarUDF, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -109,14 +109,18 @@ impl HiveOperators {
             }
             (G::Void, _) | (_, G::Void) => Ok(native_binary(left.expr, operator, right.expr)),
             (G::Number, G::Number) => {
-                let fraction = |hive: &HiveType| matches!(hive, HiveType::Float | HiveType::Double);
+                // Beside a decimal the other side's precision counts, not the decimal's.
                 let decimal = |hive: &HiveType| matches!(hive, HiveType::Decimal(..));
-                if (fraction(&left.hive) && decimal(&right.hive))
-                    || (decimal(&left.hive) && fraction(&right.hive))
-                {
-                    return both(left, right, HiveType::Double);
+                let fraction = match (&left.hive, &right.hive) {
+                    (a, b) if !decimal(a) && !decimal(b) => None,
+                    (HiveType::Double, _) | (_, HiveType::Double) => Some(HiveType::Double),
+                    (HiveType::Float, _) | (_, HiveType::Float) => Some(HiveType::Float),
+                    _ => None,
+                };
+                match fraction {
+                    Some(fraction) => both(left, right, fraction),
+                    None => Ok(native_binary(left.expr, operator, right.expr)),
                 }
-                Ok(native_binary(left.expr, operator, right.expr))
             }
             (G::Text, G::Number) | (G::Number, G::Text) => {
                 // Hive refuses these too (`hive.strict.checks.type.safety`): a double cannot hold them.
@@ -158,6 +162,55 @@ impl HiveOperators {
         } else {
             refuse(&operator.to_string(), hive, &side.hive)
         }
+    }
+}
+
+impl HiveOperators {
+    /// `IN` with the conversions of `=`, or `None` where no side needs one.
+    ///
+    /// # Errors
+    /// Types that Hive does not compare.
+    pub(crate) fn in_list(&self, list: &InList, schema: &DFSchema) -> Result<Option<Expr>> {
+        let value = Side::new(list.expr.as_ref().clone(), schema)?;
+        let items = list
+            .list
+            .iter()
+            .map(|item| Side::new(item.clone(), schema))
+            .collect::<Result<Vec<_>>>()?;
+        if items
+            .iter()
+            .all(|item| item.hive == value.hive || item.hive == HiveType::Void)
+        {
+            return Ok(None);
+        }
+        let mut converted: Option<Expr> = None;
+        let mut rest = Vec::with_capacity(items.len());
+        for item in items {
+            let of = value.hive.clone();
+            let one = Side {
+                expr: value.expr.clone(),
+                hive: value.hive.clone(),
+            };
+            let hive = item.hive.clone();
+            let Expr::BinaryExpr(equal) = self.comparison(Operator::Eq, one, item)? else {
+                return refuse("IN", &of, &hive);
+            };
+            // One value cannot be compared in two types at once.
+            if converted
+                .as_ref()
+                .is_some_and(|before| *before != *equal.left)
+            {
+                return refuse("IN", &of, &hive);
+            }
+            converted = Some(*equal.left);
+            rest.push(*equal.right);
+        }
+        let value = converted.unwrap_or(value.expr);
+        Ok(Some(Expr::InList(InList::new(
+            Box::new(value),
+            rest,
+            list.negated,
+        ))))
     }
 }
 

@@ -224,6 +224,13 @@ async fn expressions_mean_what_they_mean_in_hive() {
         ("2 in (1, 2)", "true"),
         ("NULL in (1, 2)", "NULL"),
         ("3 not in (1, NULL)", "NULL"),
+        ("1 in ('1.0', 'x')", "true"),
+        ("'1.0' in (1, 2)", "true"),
+        ("date '2024-01-02' in ('2024-01-01', '2024-01-02')", "true"),
+        ("1 in (2, 1.0)", "true"),
+        ("cast(0.1 as float) = 0.1", "true"),
+        ("cast(0.1 as double) = 0.1", "true"),
+        ("size(array(1, 2))", "2"),
         ("1 + 2 * 3", "7"),
         ("5 & 3 | 8", "9"),
         ("5 ^ 1", "4"),
@@ -275,6 +282,7 @@ async fn literals_and_results_have_hives_types() {
         ("1.5 + 1", "decimal(12,1)"),
         ("1.5 / 2", "decimal(13,12)"),
         ("1.5 + 1e0", "double"),
+        ("1.5 + cast(1 as float)", "float"),
         ("'1' + 1", "double"),
         ("cast(1 as smallint)", "smallint"),
         ("cast('a' as varchar(20))", "varchar(20)"),
@@ -477,7 +485,13 @@ async fn what_hive_means_otherwise_is_refused_by_name() {
         ("SELECT date_format(d, 'EEEE') FROM t", "date_format"),
         ("SELECT s RLIKE 'a' FROM t", "RLIKE"),
         ("SELECT b = s FROM t", "bigint and string"),
-        ("SELECT a IN ('1', '2') FROM t", "IN of int and string"),
+        ("SELECT b IN ('1', '2') FROM t", "bigint and string"),
+        ("SELECT d IN (s) FROM t", "date and string"),
+        ("SELECT a IN ('1', 1.5) FROM t", "IN on int and"),
+        (
+            "SELECT a IN (SELECT s FROM t) FROM t",
+            "IN (SELECT …) of int and string",
+        ),
         ("SELECT coalesce(a, s) FROM t", "coalesce of int and string"),
         (
             "SELECT if(a > 1, a, s) FROM t",
@@ -1183,5 +1197,35 @@ async fn values_are_converted_as_any_row() {
                 .code,
             10044
         );
+    }
+}
+
+#[tokio::test]
+async fn in_lists_are_converted_everywhere() {
+    let (node, _folder) = node().await;
+    node.run("CREATE TABLE t (a INT, d DATE)").await;
+    node.run("INSERT INTO t VALUES (1, '2024-01-01'), (2, '2024-01-02'), (3, NULL)")
+        .await;
+    for (sql, rows) in [
+        ("SELECT a FROM t WHERE d IN ('2024-01-01')", &["1"][..]),
+        ("SELECT a FROM t WHERE d NOT IN ('2024-01-01')", &["2"]),
+        (
+            "SELECT a IN ('1'), count(*) FROM t GROUP BY a IN ('1') ORDER BY 1",
+            &["false|2", "true|1"],
+        ),
+        (
+            "SELECT sum(if(a IN ('1', '2'), 1, 0)) FROM t HAVING max(a) IN ('3')",
+            &["2"],
+        ),
+        (
+            "SELECT a FROM t WHERE a = (SELECT max(a) FROM t WHERE a IN ('1', '2'))",
+            &["2"],
+        ),
+        (
+            "SELECT t.a FROM t JOIN t u ON t.a = u.a AND u.a IN ('2')",
+            &["2"],
+        ),
+    ] {
+        assert_eq!(node.rows(sql).await, rows, "{sql}");
     }
 }

@@ -207,6 +207,7 @@ const RULES: &[Rule] = &[
     scalar("coalesce", "coalesce", (1, MANY), &[Argument::Any]),
     scalar("nvl", "coalesce", (2, 2), &[Argument::Any]),
     // Collections.
+    scalar("size", "hive size", (1, 1), &[Argument::Any]),
     scalar("array", "make_array", (1, MANY), &[Argument::Any]),
     scalar("named_struct", "named_struct", (2, MANY), &[Argument::Any]),
     // Aggregates.

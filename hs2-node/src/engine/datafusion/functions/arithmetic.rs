@@ -103,8 +103,7 @@ impl Operator {
         let common = match (&left, &right) {
             _ if self == Self::Divide => T::Double,
             (T::Double, _) | (_, T::Double) => T::Double,
-            (T::Float, other) | (other, T::Float) if whole(other) || other == &T::Float => T::Float,
-            (T::Float, _) | (_, T::Float) => T::Double,
+            (T::Float, _) | (_, T::Float) => T::Float,
             (T::BigInt, _) | (_, T::BigInt) => T::BigInt,
             (T::Int, _) | (_, T::Int) => T::Int,
             (T::SmallInt, _) | (_, T::SmallInt) => T::SmallInt,

@@ -1,6 +1,6 @@
-//! `a[i]` and `m[k]`: arrays count from 0, and what is not there is NULL.
+//! `a[i]`, `m[k]` and `size`: arrays count from 0, and what is not there is NULL.
 
-use datafusion::arrow::array::{Array, AsArray, UInt32Array, make_comparator};
+use datafusion::arrow::array::{Array, AsArray, Int32Array, UInt32Array, make_comparator};
 use datafusion::arrow::compute::{SortOptions, take};
 use datafusion::arrow::datatypes::{DataType, FieldRef, Int32Type};
 use datafusion::common::{Result, exec_err};
@@ -74,6 +74,75 @@ impl ScalarUDFImpl for Index {
         apply(args, |args| match args.array(0).0.data_type() {
             DataType::Map(..) => of_map(args),
             _ => of_array(args),
+        })
+    }
+}
+
+/// `size`: how many elements an array or map has, -1 for NULL.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Size {
+    signature: Signature,
+}
+
+impl Size {
+    /// The function.
+    pub(crate) fn udf() -> ScalarUDF {
+        ScalarUDF::new_from_impl(Self {
+            signature: Signature::any(1, Volatility::Immutable),
+        })
+    }
+}
+
+impl ScalarUDFImpl for Size {
+    fn name(&self) -> &str {
+        "hive size"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        match arguments {
+            [DataType::List(_) | DataType::Map(..)] => Ok(DataType::Int32),
+            _ => Err(error::external(error::semantic(
+                10016,
+                "size needs an array or a map",
+            ))),
+        }
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        apply(args, |args| {
+            let container = args.array(0).0;
+            let sizes: Int32Array = match container.data_type() {
+                DataType::Map(..) => {
+                    let maps = container.as_map();
+                    let offsets = maps.value_offsets();
+                    (0..maps.len())
+                        .map(|i| {
+                            Some(if maps.is_null(i) {
+                                -1
+                            } else {
+                                offsets[i + 1] - offsets[i]
+                            })
+                        })
+                        .collect()
+                }
+                _ => {
+                    let lists = container.as_list::<i32>();
+                    (0..lists.len())
+                        .map(|i| {
+                            Some(if lists.is_null(i) {
+                                -1
+                            } else {
+                                lists.value_length(i)
+                            })
+                        })
+                        .collect()
+                }
+            };
+            Ok(Arc::new(sizes))
         })
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
         cast::HiveCast::udf(),
         arithmetic::Average::udf(),
         complex::Index::udf(),
+        complex::Size::udf(),
     ];
     udfs.extend(
         arithmetic::Operator::ALL

@@ -251,7 +251,7 @@ fn substr(text: &str, position: i32, length: i32) -> &str {
 
 /// Where `part` stands in `text`, in characters from 1, at or behind `from`; 0 where it does not.
 fn position(text: &str, part: &str, from: i32) -> i32 {
-    let Ok(skip) = usize::try_from(from - 1) else {
+    let Ok(skip) = usize::try_from(i64::from(from) - 1) else {
         return 0;
     };
     let Some((start, _)) = text
@@ -430,6 +430,7 @@ mod tests {
         assert_eq!(position("bar", "x", 1), 0);
         assert_eq!(position("bar", "bar", 0), 0);
         assert_eq!(position("bar", "b", 9), 0);
+        assert_eq!(position("bar", "b", i32::MIN), 0);
     }
 
     #[test]

@@ -309,7 +309,7 @@ pub(crate) fn parse_decimal(text: &str, precision: u8, scale: u8) -> Option<i128
         next = digits.next().unwrap_or(b'0');
     }
     if next >= b'5' {
-        value += 1;
+        value = value.checked_add(1)?;
     }
     let value = if negative { -value } else { value };
     fits(value, precision).then_some(value)

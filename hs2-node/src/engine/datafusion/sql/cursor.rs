@@ -72,14 +72,18 @@ impl Cursor {
         matches!(self.peek_nth(ahead), Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
     }
 
-    /// Takes `words` (separated by spaces) if all of them come next.
-    pub(crate) fn eat(&mut self, words: &str) -> bool {
-        let count = words.split(' ').count();
-        let all = words
+    /// Whether `words` (separated by spaces) come next.
+    pub(crate) fn comes(&self, words: &str) -> bool {
+        words
             .split(' ')
             .enumerate()
-            .all(|(i, word)| self.is_nth_word(i, word));
-        self.at += if all { count } else { 0 };
+            .all(|(i, word)| self.is_nth_word(i, word))
+    }
+
+    /// Takes `words` (separated by spaces) if all of them come next.
+    pub(crate) fn eat(&mut self, words: &str) -> bool {
+        let all = self.comes(words);
+        self.at += if all { words.split(' ').count() } else { 0 };
         all
     }
 

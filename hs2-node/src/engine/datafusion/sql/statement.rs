@@ -177,7 +177,7 @@ pub(crate) fn parse(cursor: &mut Cursor, text: &str) -> Result<Statement, Engine
         return Err(cursor.unexpected("expected a statement"));
     }
     for refused in REFUSED {
-        if cursor.clone().eat(refused) {
+        if cursor.comes(refused) {
             return Err(error::unsupported(
                 Some(cursor.location()),
                 format!("{refused} is not supported"),
@@ -346,7 +346,7 @@ fn like(c: &mut Cursor) -> Result<Option<String>, EngineError> {
 
 fn describe(c: &mut Cursor) -> Result<Statement, EngineError> {
     if c.is_word("FUNCTION")
-        && !c.clone().at_end()
+        && !c.at_end()
         && !matches!(c.peek_nth(1), Token::EOF | Token::SemiColon)
     {
         return Err(error::unsupported(
@@ -475,7 +475,7 @@ fn create_table(c: &mut Cursor, external: bool) -> Result<Statement, EngineError
         "STORED",
         "WITH SERDEPROPERTIES",
     ] {
-        if c.clone().eat(refused) {
+        if c.comes(refused) {
             return Err(error::unsupported(
                 Some(c.location()),
                 format!("CREATE TABLE … {refused} is not supported"),

@@ -10,6 +10,8 @@ use crate::engine::datafusion::error;
 
 /// How often a statement's variables are replaced before it is refused.
 const DEPTH_MAX: usize = 40;
+/// How many bytes are counted at most to find a character's place.
+const STEP: usize = 256;
 /// The longest statement that substitution may make.
 const LENGTH_MAX: usize = 16 << 20;
 
@@ -23,6 +25,8 @@ pub(crate) struct SourceText {
     runs: Vec<Run>,
     /// Byte offset of each line's start in the text that was sent.
     lines: Vec<usize>,
+    /// How many characters stand before each [`STEP`]th byte of it.
+    characters: Vec<usize>,
     sent: String,
 }
 
@@ -45,6 +49,13 @@ impl SourceText {
             }],
             lines: std::iter::once(0)
                 .chain(sent.match_indices('\n').map(|(i, _)| i + 1))
+                .collect(),
+            characters: std::iter::once(0)
+                .chain(sent.as_bytes().chunks(STEP).map(starts))
+                .scan(0, |sum, count| {
+                    *sum += count;
+                    Some(*sum)
+                })
                 .collect(),
             sent: sent.to_owned(),
         }
@@ -92,14 +103,17 @@ impl SourceText {
             .lines
             .partition_point(|&start| start <= origin)
             .saturating_sub(1);
-        let column = self
-            .sent
-            .get(self.lines[line]..origin)
-            .map_or(0, |text| text.chars().count());
+        let column = self.character(origin) - self.character(self.lines[line]);
         Location {
             line: line as u64 + 1,
             column: column as u64 + 1,
         }
+    }
+
+    /// How many characters of the text that was sent stand before a byte.
+    fn character(&self, offset: usize) -> usize {
+        let step = offset / STEP;
+        self.characters[step] + starts(&self.sent.as_bytes()[step * STEP..offset])
     }
 
     /// Where the statement ends.
@@ -184,6 +198,11 @@ impl SourceText {
     }
 }
 
+/// How many characters begin among these bytes.
+fn starts(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}
+
 /// The next `${name}` at or behind `from`: the name is not empty and holds no `}`, `$` or space.
 fn next_variable(text: &str, mut from: usize) -> Option<(usize, usize)> {
     while let Some(found) = text[from..].find("${") {
@@ -263,5 +282,8 @@ mod tests {
         assert_eq!(at("bad"), (2, 6));
         assert_eq!(at("z"), (2, 12));
         assert_eq!((source.end().line, source.end().column), (2, 13));
+        let long = format!("{}x", "é\n".repeat(3) + &"é".repeat(1000));
+        let at = SourceText::plain(&long).location(long.len() - 1);
+        assert_eq!((at.line, at.column), (4, 1001));
     }
 }
