@@ -4,7 +4,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, WindowFunctionDefinition};
 
 use super::error;
 use super::operators::{Group, HiveOperators, group};
@@ -64,7 +64,18 @@ pub(crate) fn plan(plan: &LogicalPlan) -> Result<()> {
                 for input in &union.inputs {
                     let first = union.inputs[0].schema();
                     for (a, b) in first.fields().iter().zip(input.schema().fields()) {
-                        together("UNION", HiveType::of_field(a), HiveType::of_field(b))?;
+                        let (a, b) = (HiveType::of_field(a), HiveType::of_field(b));
+                        // DataFusion would give the column the first one's length.
+                        if let (Some(a), Some(b)) = (&a, &b)
+                            && a != b
+                            && group(a) == Group::Text
+                            && group(b) == Group::Text
+                        {
+                            return refuse(&format!(
+                                "UNION of {a} and {b} is not supported: CAST one side"
+                            ));
+                        }
+                        together("UNION", a, b)?;
                     }
                 }
             }
@@ -116,6 +127,17 @@ fn check_expr(expr: &Expr, schema: &DFSchema) -> Result<TreeNodeRecursion> {
                 }
             }
         }
+        Expr::AggregateFunction(function) => {
+            no_char(function.func.name(), &function.params.args, schema)?;
+        }
+        Expr::WindowFunction(function) => {
+            if let WindowFunctionDefinition::AggregateUDF(aggregate) = &function.fun {
+                no_char(aggregate.name(), &function.params.args, schema)?;
+            }
+        }
+        Expr::ScalarFunction(function) if function.name() == "named_struct" => {
+            no_char(function.name(), &function.args, schema)?;
+        }
         Expr::ScalarFunction(function)
             if matches!(
                 function.name(),
@@ -149,9 +171,35 @@ fn all_together<'a>(
     else {
         return Ok(());
     };
+    if types
+        .iter()
+        .flatten()
+        .all(|t| matches!(t, HiveType::Char(_) | HiveType::Void))
+    {
+        return char_refused(what);
+    }
     types
         .into_iter()
         .try_for_each(|other| together(what, Some(first.clone()), other))
+}
+
+/// A `char` is filled with spaces when it leaves; functions give plain strings, whose spaces would be missing.
+fn no_char(function: &str, args: &[Expr], schema: &DFSchema) -> Result<()> {
+    if matches!(function, "count" | "sum") {
+        return Ok(());
+    }
+    for arg in args {
+        if matches!(hive(arg, schema)?, Some(HiveType::Char(_))) {
+            return char_refused(function);
+        }
+    }
+    Ok(())
+}
+
+fn char_refused<T>(what: &str) -> Result<T> {
+    refuse(&format!(
+        "{what} of char values is not supported: CAST them to string"
+    ))
 }
 
 /// Two types that come together without a conversion of ours.

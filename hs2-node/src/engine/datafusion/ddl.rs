@@ -149,6 +149,16 @@ fn new_table(
                 "CREATE EXTERNAL TABLE without LOCATION is not supported",
             ));
         };
+        if meta
+            .types()?
+            .iter()
+            .any(|hive| matches!(hive, HiveType::Char(_) | HiveType::Varchar(_)))
+        {
+            return Err(error::unsupported(
+                Some(create.name.at),
+                "char and varchar in external tables are not supported: use string",
+            ));
+        }
         meta.kind = Kind::External;
         meta.location = Some(local_path(location)?);
         meta.format = match create.format {

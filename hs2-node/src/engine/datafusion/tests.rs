@@ -1229,3 +1229,49 @@ async fn in_lists_are_converted_everywhere() {
         assert_eq!(node.rows(sql).await, rows, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn characters_of_fixed_length() {
+    let (node, _folder) = node().await;
+    node.run("CREATE TABLE t (id INT, v VARCHAR(3), c CHAR(5), s STRING)")
+        .await;
+    node.run("INSERT INTO t VALUES (1, 'abcd', 'ab  ', 'abcdef')")
+        .await;
+    assert_eq!(
+        node.rows(
+            "SELECT v, c, concat(c, '.'), length(c), c = 'ab', c LIKE 'ab', c < 'abc' FROM t"
+        )
+        .await,
+        ["abc|ab   |ab.|2|true|true|true"]
+    );
+    for sql in [
+        "SELECT c FROM (SELECT c FROM t) q",
+        "SELECT c FROM t UNION ALL SELECT c FROM t LIMIT 1",
+        "SELECT lag(c, 0) OVER (ORDER BY id) c FROM t",
+        "SELECT c FROM t GROUP BY c",
+    ] {
+        assert_eq!(node.rows(sql).await, ["ab   "], "{sql}");
+        assert!(node.columns(sql).await[0].ends_with("char(5)"), "{sql}");
+    }
+    assert_eq!(
+        node.columns("SELECT coalesce(c, s) x, if(id = 1, s, c) y FROM t")
+            .await,
+        ["x string", "y string"]
+    );
+    for sql in [
+        "SELECT max(c) FROM t",
+        "SELECT min(c) OVER () FROM t",
+        "SELECT collect_list(c) FROM t",
+        "SELECT coalesce(c, NULL) FROM t",
+        "SELECT CASE WHEN id = 1 THEN c END FROM t",
+        "SELECT array(c) FROM t",
+        "SELECT named_struct('c', c) FROM t",
+        "SELECT v FROM t UNION ALL SELECT s FROM t",
+        "CREATE TABLE x (a ARRAY<CHAR(3)>)",
+        "CREATE EXTERNAL TABLE x (a VARCHAR(3)) STORED AS PARQUET LOCATION '/tmp'",
+    ] {
+        let error = node.error(sql).await;
+        assert_eq!(error.sqlstate, "0A000", "{sql}: {}", error.message);
+        assert!(error.message.contains("char"), "{sql}: {}", error.message);
+    }
+}

@@ -232,6 +232,12 @@ impl Cursor {
             }
             "decimal" | "numeric" | "dec" => self.decimal(at)?,
             "varchar" => HiveType::Varchar(self.length(at, "varchar", VARCHAR_LENGTH_MAX)?),
+            "char" if depth > 0 => {
+                return Err(error::unsupported(
+                    Some(at),
+                    "char inside another type is not supported: use string",
+                ));
+            }
             "char" => HiveType::Char(self.length(at, "char", CHAR_LENGTH_MAX)?),
             "array" => {
                 self.expect_token(&Token::Lt)?;
