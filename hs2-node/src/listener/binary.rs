@@ -85,6 +85,7 @@ pub(super) async fn serve(
         input: BytesMut::new(),
         framing: Framing::Raw(MessageScanner::new(service.config.message_bytes_max)),
         message_bytes_max: service.config.message_bytes_max,
+        first: None,
     };
     let patience = match refusal {
         Some(_) => REFUSAL_PATIENCE.min(service.config.login_timeout),
@@ -140,6 +141,8 @@ struct Connection {
     input: BytesMut,
     framing: Framing,
     message_bytes_max: usize,
+    /// The first call of a client that does not log in, read within the deadline of a login.
+    first: Option<Bytes>,
 }
 
 impl Connection {
@@ -152,7 +155,11 @@ impl Connection {
             return Ok(None);
         };
         match FirstByte::of(byte) {
-            FirstByte::Thrift => Ok(Some(Login::None)),
+            FirstByte::Thrift => {
+                // Its first whole call stands for the login: half a call may not hold a place for longer.
+                self.first = self.next_message(Duration::ZERO).await?;
+                Ok(self.first.is_some().then_some(Login::None))
+            }
             FirstByte::Sasl => {
                 self.framing = Framing::Sasl;
                 match self.negotiate(refusal).await {
@@ -236,13 +243,8 @@ impl Connection {
 
     /// Answers the first call with words instead of doing it.
     async fn refuse_call(&mut self, text: String) -> Result<(), End> {
-        let message = loop {
-            if let Some(message) = self.take_message()? {
-                break message;
-            }
-            if self.read().await? == 0 {
-                return Err(End::Truncated);
-            }
+        let Some(message) = self.next_message(Duration::ZERO).await? else {
+            return Err(End::Truncated);
         };
         let call = decode_call(&message)?;
         let exception = ApplicationException::new(ExceptionKind::INTERNAL_ERROR, text.as_str());
@@ -298,6 +300,9 @@ impl Connection {
 
     /// The next message, or `None` when the client has ended the connection.
     async fn next_message(&mut self, idle: Duration) -> Result<Option<Bytes>, End> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
         loop {
             if let Some(message) = self.take_message()? {
                 return Ok(Some(message));
