@@ -58,7 +58,8 @@ impl Ensemble {
     /// default, as Hive's `hive.zookeeper.connection.timeout`.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        // Thirty years stand for "never": a clock must reach it.
+        self.timeout = timeout.min(Duration::from_secs(30 * 365 * 86_400));
         self
     }
 

@@ -110,7 +110,8 @@ pub async fn resolve(
     seed: Option<u64>,
 ) -> Result<Instance, ResolveError> {
     let mut candidates = Candidates::list(ensemble, namespace, seed).await?;
-    let first = candidates.next().await?;
+    // Within the time that the list has left.
+    let first = candidates.draw().await?;
     first.ok_or_else(|| candidates.no_instances())
 }
 
@@ -175,6 +176,10 @@ impl Candidates {
     /// The instance that was drawn is lost.
     pub async fn next(&mut self) -> Result<Option<Instance>, ResolveError> {
         self.lookup.restart();
+        self.draw().await
+    }
+
+    async fn draw(&mut self) -> Result<Option<Instance>, ResolveError> {
         while !self.left.is_empty() {
             let drawn = self.rng.usize(..self.left.len());
             let place = self.left.swap_remove(drawn);

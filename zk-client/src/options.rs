@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use zk_proto::frame;
 
+/// Longer than anybody waits, and short enough for a clock to reach it.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+
 /// What a client is opened with. The defaults suit a service in a data centre.
 #[derive(Clone)]
 pub struct ConnectOptions {
@@ -43,21 +46,21 @@ impl ConnectOptions {
     /// The session timeout to ask for, 30 s by default. The server clamps it, usually to 4 to 40 s.
     #[must_use]
     pub fn session_timeout(mut self, timeout: Duration) -> Self {
-        self.session_timeout = timeout;
+        self.session_timeout = timeout.min(FOREVER);
         self
     }
 
     /// How long [`Client::connect`](crate::Client::connect) tries all servers, 15 s by default.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.connect_timeout = timeout.min(FOREVER);
         self
     }
 
     /// How long a call waits for its answer, 15 s by default, time without a connection included.
     #[must_use]
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
+        self.request_timeout = timeout.min(FOREVER);
         self
     }
 

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -11,9 +10,9 @@ use zk_proto::record::Request;
 use zk_proto::{DecodeError, ErrorCode, OpCode};
 
 use super::Client;
-use crate::driver::{Shared, Sink, Token};
+use crate::driver::{self, Shared, Sink, Token};
 use crate::error::{Error, Outcome};
-use crate::session::{CallError, Reply, SessionState, WatchKind, WatcherId};
+use crate::session::{CallError, Reply, SessionState, WatchKind, WatcherId, is_read};
 
 impl Client {
     /// The server's path of a caller's path.
@@ -52,7 +51,7 @@ impl Client {
         let op = request.opcode();
         let path = path.to_owned();
         let after = self.handle.request_timeout;
-        let deadline = Instant::now() + after;
+        let deadline = driver::now() + after;
         let mut call = Call::start(&self.handle.shared, request, watch);
         async move {
             let answer = tokio::time::timeout_at(deadline.into(), &mut call.answer).await;
@@ -64,7 +63,7 @@ impl Client {
                 // The driver answers every request before it goes.
                 Ok(Err(_)) => Err(named(op, path, CallError::Lost(Outcome::Unknown))),
                 Err(_) => {
-                    let outcome = if call.withdraw() {
+                    let outcome = if call.withdraw() || is_read(op) {
                         Outcome::NotApplied
                     } else {
                         Outcome::Unknown
@@ -104,7 +103,7 @@ impl Call {
         });
         inner
             .session
-            .submit(Instant::now(), request, watch, Token { call: id, reply });
+            .submit(driver::now(), request, watch, Token { call: id, reply });
         if matches!(inner.session.state(), SessionState::Ended(_)) {
             // The driver has gone: the refusal is delivered here.
             while shared.deliver(inner).is_some() {}

@@ -7,7 +7,7 @@ mod data;
 mod watch;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::timeout;
 use zk_proto::{ConnectString, SessionId, Zxid};
@@ -37,7 +37,7 @@ impl Drop for Handle {
         self.shared
             .lock()
             .session
-            .handle_input(Instant::now(), Input::Close);
+            .handle_input(driver::now(), Input::Close);
         self.shared.wake();
     }
 }
@@ -97,7 +97,7 @@ impl Client {
             seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
             hosts,
         };
-        let shared = Arc::new(Shared::new(Session::new(config, Instant::now())));
+        let shared = Arc::new(Shared::new(Session::new(config, driver::now())));
         tokio::spawn(driver::run(Arc::clone(&shared)));
         let handle = Handle {
             shared,
@@ -114,7 +114,7 @@ impl Client {
     /// # Errors
     /// That took longer than `limit`, or the session has ended.
     pub async fn connected(&self, limit: Duration) -> Result<(), ConnectError> {
-        let start = Instant::now();
+        let start = driver::now();
         let mut state = self.handle.shared.state();
         let standing = state
             .wait_for(|state| matches!(state, SessionState::Connected | SessionState::Ended(_)));
@@ -128,7 +128,7 @@ impl Client {
                 let tried = self.handle.shared.lock().session.attempts().to_vec();
                 Err(ConnectError::Unreachable {
                     tried,
-                    elapsed: start.elapsed(),
+                    elapsed: driver::now() - start,
                 })
             }
         }
@@ -169,7 +169,7 @@ impl Client {
             .shared
             .lock()
             .session
-            .handle_input(Instant::now(), Input::Close);
+            .handle_input(driver::now(), Input::Close);
         self.handle.shared.wake();
         // The driver ends the session in any case: by the answer, the end of the connection, or its deadline.
         let _ = state

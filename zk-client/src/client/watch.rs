@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -113,7 +112,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let mut inner = self.shared.lock();
         inner.watchers.remove(&self.watcher);
-        inner.session.remove_watcher(Instant::now(), self.watcher);
+        inner.session.remove_watcher(driver::now(), self.watcher);
         drop(inner);
         self.shared.wake();
     }
@@ -197,8 +196,11 @@ impl Client {
     /// # Cancel safety
     /// Safe.
     pub async fn server_version(&self) -> Result<Option<ServerVersion>, Error> {
-        // An answer proves that the session is served, and by whom.
-        self.exists("/").await?;
+        // An answer, even a refusal, proves that the session is served, and by whom.
+        match self.exists("/").await {
+            Ok(_) | Err(Error::Server { .. }) => {}
+            Err(error) => return Err(error),
+        }
         let peer = {
             let inner = self.shared().lock();
             match (inner.peer, inner.version) {

@@ -152,15 +152,22 @@ pub(crate) enum SocketOrder {
     Disconnect,
 }
 
-/// Runs the session until it is over.
-pub(crate) async fn run(shared: Arc<Shared>) {
+/// Runs the session until it is over. Whoever waits is told so even if the future is dropped before its first poll.
+pub(crate) fn run(shared: Arc<Shared>) -> impl Future<Output = ()> + Send {
     let abandon = AbandonOnDrop(shared);
-    let shared = &abandon.0;
-    let mut socket = Socket::default();
-    while let Some(due) = socket.step(shared) {
-        socket.wait(shared, due).await;
+    async move {
+        let shared = &abandon.0;
+        let mut socket = Socket::default();
+        while let Some(due) = socket.step(shared) {
+            socket.wait(shared, due).await;
+        }
+        debug!("zookeeper driver ends");
     }
-    debug!("zookeeper driver ends");
+}
+
+/// The time by the runtime's clock, which a test may have paused.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// The connection, or the attempt to make one.
@@ -182,9 +189,16 @@ impl Socket {
     /// Returns when the session wants to be woken; `None` when it is over.
     fn step(&mut self, shared: &Shared) -> Option<Instant> {
         loop {
+            let due = shared.lock().session.poll_timeout();
+            if due.is_some_and(|at| now() >= at)
+                && let Err(error) = self.read(shared)
+            {
+                // What has arrived is heard before anything is called silent.
+                self.lost(shared, error.to_string());
+            }
             let mut guard = shared.lock();
             let inner = &mut *guard;
-            let now = Instant::now();
+            let now = now();
             if inner.session.poll_timeout().is_some_and(|at| now >= at) {
                 inner.session.handle_input(now, Input::Timeout);
             }
@@ -217,6 +231,8 @@ impl Socket {
                 None => drop(guard),
             }
             if let Err(error) = self.write() {
+                // Answers that have arrived are answers all the same.
+                let _ = self.read(shared);
                 self.lost(shared, error.to_string());
                 continue;
             }
@@ -250,13 +266,13 @@ impl Socket {
             Ok(stream) => {
                 inner.peer = stream.peer_addr().ok();
                 self.stream = Some(stream);
-                inner.session.handle_input(Instant::now(), Input::Connected);
+                inner.session.handle_input(now(), Input::Connected);
             }
             Err(error) => {
                 debug!(host = %inner.session.current_host(), %error, "zookeeper server not reached");
                 inner
                     .session
-                    .handle_input(Instant::now(), Input::ConnectFailed(error.to_string()));
+                    .handle_input(now(), Input::ConnectFailed(error.to_string()));
             }
         }
     }
@@ -275,7 +291,7 @@ impl Socket {
                 shared
                     .lock()
                     .session
-                    .handle_input(Instant::now(), Input::Received(&mut self.input));
+                    .handle_input(now(), Input::Received(&mut self.input));
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
@@ -302,9 +318,7 @@ impl Socket {
         self.close();
         let mut inner = shared.lock();
         inner.peer = None;
-        inner
-            .session
-            .handle_input(Instant::now(), Input::Lost(reason));
+        inner.session.handle_input(now(), Input::Lost(reason));
     }
 
     fn close(&mut self) {

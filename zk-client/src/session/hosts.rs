@@ -72,9 +72,14 @@ impl Hosts {
         pause.mul_f64(0.5 + rng.f64() / 2.0)
     }
 
-    /// The current server took the session.
-    pub(super) fn succeeded(&mut self) {
+    /// The current server serves: the next failure is a first one. A server that takes the session and answers nothing
+    /// is not tried again without a pause.
+    pub(super) const fn succeeded(&mut self) {
         self.failures = 0;
+    }
+
+    /// The current server took the session.
+    pub(super) fn connected(&mut self) {
         if let Some(attempt) = self.list.get_mut(self.next) {
             attempt.failure = None;
         }

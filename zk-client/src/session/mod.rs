@@ -45,6 +45,8 @@ pub use watches::{WatchKind, WatcherId};
 
 /// Bytes of paths in one `setWatches`, as the Java client cuts them.
 const REARM_BYTES_MAX: usize = 128 * 1024;
+/// The least time that a server gets to accept a connection and the session.
+const ATTEMPT_MIN: Duration = Duration::from_millis(200);
 /// How long the server's answer to the end of the session is waited for.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -212,6 +214,8 @@ enum SentKind<T> {
         watch: Option<(WatchKind, String, WatcherId)>,
         /// The frame, kept while it may have to be sent again: a read that went ahead of the session's answer.
         ahead: Option<Bytes>,
+        /// The path of a persistent watch that nobody wants any more.
+        unwanted: Option<String>,
     },
     /// A `setWatches`; the last one completes the registration of all.
     SetWatches { last: bool },
@@ -356,6 +360,7 @@ impl<T> Session<T> {
                     token,
                     watch,
                     ahead: None,
+                    unwanted: None,
                 },
             });
             return;
@@ -385,16 +390,56 @@ impl<T> Session<T> {
     /// Forgets a watcher. The server's watch is removed with the last persistent watcher of a path; a one-shot watch
     /// that nobody waits for any more fires unheard.
     pub fn remove_watcher(&mut self, now: Instant, watcher: WatcherId) {
-        if let Some(watched) = self.watches.remove(watcher)
-            && self.phase == Phase::Connected
-            && self.close_by.is_none()
-        {
-            let request = RemoveWatchesRequest {
-                path: &watched,
-                watcher_type: WatcherType::ANY,
-            };
-            self.send_own(now, &Request::RemoveWatches(request), SentKind::Own);
+        if self.watches.contains(watcher) {
+            if let Some(watched) = self.watches.remove(watcher) {
+                self.unwatch(now, watched);
+            }
+            return;
         }
+        // Its answer is not here yet: nothing is to be booked when it comes.
+        let is_it = |watch: &Option<(WatchKind, String, WatcherId)>| {
+            watch.as_ref().is_some_and(|(_, _, own)| *own == watcher)
+        };
+        for waiting in &mut self.waiting {
+            if is_it(&waiting.watch) {
+                waiting.watch = None;
+            }
+        }
+        for sent in &mut self.sent {
+            if let SentKind::User {
+                watch, unwanted, ..
+            } = &mut sent.kind
+                && is_it(watch)
+                && let Some((kind, watched, _)) = watch.take()
+                && kind.is_persistent()
+            {
+                *unwanted = Some(watched);
+            }
+        }
+    }
+
+    /// Has the server forget a persistent watch, unless somebody still waits for events of its path: the server removes
+    /// all watches of a path together. It then goes with the last of them, or fires unheard.
+    fn unwatch(&mut self, now: Instant, watched: String) {
+        let under_way = self.sent.iter().any(|sent| match &sent.kind {
+            SentKind::User {
+                watch: Some((_, path, _)),
+                ..
+            } => *path == watched,
+            _ => false,
+        });
+        if self.phase != Phase::Connected
+            || self.close_by.is_some()
+            || under_way
+            || self.watches.has_path(&watched)
+        {
+            return;
+        }
+        let request = RemoveWatchesRequest {
+            path: &watched,
+            watcher_type: WatcherType::ANY,
+        };
+        self.send_own(now, &Request::RemoveWatches(request), SentKind::Own);
     }
 
     /// Takes in what has happened at `now`.
@@ -461,7 +506,7 @@ impl<T> Session<T> {
             };
             let taken = match self.phase {
                 Phase::Handshake { .. } => self.handshake(now, &payload),
-                _ => self.reply(&payload),
+                _ => self.reply(now, &payload),
             };
             if let Err(reason) = taken {
                 return self.drop_connection(now, reason);
@@ -488,7 +533,7 @@ impl<T> Session<T> {
             self.password = *password;
         }
         self.timeout = Duration::from_millis(u64::from(response.timeout_ms.unsigned_abs()));
-        self.hosts.succeeded();
+        self.hosts.connected();
         self.phase = Phase::Connected;
         for sent in &mut self.sent {
             if let SentKind::User { ahead, .. } = &mut sent.kind {
@@ -554,7 +599,7 @@ impl<T> Session<T> {
         }
     }
 
-    fn reply(&mut self, payload: &Bytes) -> Result<(), String> {
+    fn reply(&mut self, now: Instant, payload: &Bytes) -> Result<(), String> {
         let mut reader = Reader::new(payload);
         let header = ReplyHeader::decode(&mut reader).map_err(|error| error.to_string())?;
         match header.xid {
@@ -569,7 +614,10 @@ impl<T> Session<T> {
                 }
                 return Ok(());
             }
-            Xid::PING => return Ok(()),
+            Xid::PING => {
+                self.hosts.succeeded();
+                return Ok(());
+            }
             Xid::AUTH => {
                 if header.err != ErrorCode::OK {
                     let schemes: Vec<_> = self
@@ -601,12 +649,23 @@ impl<T> Session<T> {
             self.sent.push_front(sent);
             return Err(reason);
         }
+        if header.err != ErrorCode::UNIMPLEMENTED {
+            self.hosts.succeeded();
+        }
         if header.zxid.0 > 0 {
             self.last_zxid = header.zxid;
         }
         match sent.kind {
-            SentKind::User { token, watch, .. } => {
+            SentKind::User {
+                token,
+                watch,
+                unwanted,
+                ..
+            } => {
                 self.register(sent.opcode, header.err, watch);
+                if let Some(watched) = unwanted.filter(|_| header.err == ErrorCode::OK) {
+                    self.unwatch(now, watched);
+                }
                 let result = if header.err == ErrorCode::OK {
                     Ok(Reply {
                         zxid: header.zxid,
@@ -691,6 +750,7 @@ impl<T> Session<T> {
                     token,
                     watch,
                     ahead: Some(frame),
+                    ..
                 } => {
                     again.push_back(Waiting {
                         frame,
@@ -737,7 +797,7 @@ impl<T> Session<T> {
         match self.phase {
             Phase::Waiting { until } if now >= until => {
                 self.phase = Phase::Dialing {
-                    deadline: now + self.config.attempt_timeout,
+                    deadline: now + self.attempt_timeout(),
                 };
                 self.outputs
                     .push_back(Output::Connect(self.hosts.current()));
@@ -746,13 +806,13 @@ impl<T> Session<T> {
                 self.outputs.push_back(Output::Disconnect);
                 self.try_next(
                     now,
-                    format!("no connection within {:?}", self.config.attempt_timeout),
+                    format!("no connection within {:?}", self.attempt_timeout()),
                 );
             }
             Phase::Handshake { deadline } if now >= deadline => {
                 let reason = format!(
                     "no answer to the connect request within {:?}",
-                    self.config.attempt_timeout
+                    self.attempt_timeout()
                 );
                 self.drop_connection(now, reason);
             }
@@ -825,6 +885,7 @@ impl<T> Session<T> {
                 token,
                 watch,
                 ahead,
+                unwanted: None,
             },
         });
     }
@@ -876,6 +937,16 @@ impl<T> Session<T> {
         xid
     }
 
+    /// How long one server may take: its share of the time that a session has left, so that the others are tried too.
+    fn attempt_timeout(&self) -> Duration {
+        if self.id == SessionId::NONE {
+            return self.config.attempt_timeout;
+        }
+        let servers = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
+        let share = (self.timeout / servers).max(ATTEMPT_MIN);
+        self.config.attempt_timeout.min(share)
+    }
+
     /// Silence after which a connection is taken for dead: 2/3 of the session timeout.
     fn read_timeout(&self) -> Duration {
         self.timeout * 2 / 3
@@ -893,7 +964,7 @@ impl<T> Session<T> {
 }
 
 /// Whether a request changes nothing, so that it may be sent again.
-const fn is_read(opcode: OpCode) -> bool {
+pub(crate) const fn is_read(opcode: OpCode) -> bool {
     matches!(
         opcode,
         OpCode::EXISTS

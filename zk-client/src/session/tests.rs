@@ -652,3 +652,95 @@ fn what_waits_can_be_withdrawn() {
     peer.reply(1, 1, ErrorCode::OK);
     assert_eq!(peer.tokens(), ["stays"]);
 }
+
+#[test]
+fn a_watch_whose_caller_has_gone_is_not_booked() {
+    let mut peer = Peer::new(1);
+    peer.connect(5);
+    peer.watch(
+        "gone",
+        &get("/a"),
+        Some((WatchKind::Data, "/a".into(), WatcherId(1))),
+    );
+    let add = Request::AddWatch(zk_proto::record::AddWatchRequest {
+        path: "/p",
+        mode: zk_proto::record::AddWatchMode::PERSISTENT,
+    });
+    peer.watch(
+        "gone too",
+        &add,
+        Some((WatchKind::Persistent, "/p".into(), WatcherId(2))),
+    );
+    peer.session.remove_watcher(peer.now, WatcherId(1));
+    peer.session.remove_watcher(peer.now, WatcherId(2));
+    peer.sent();
+    peer.reply(1, 1, ErrorCode::OK);
+    peer.reply(2, 1, ErrorCode::OK);
+    // The server's persistent watch goes; its one-shot watch fires unheard.
+    assert_eq!(peer.sent(), [(3, OpCode::REMOVE_WATCHES)]);
+    peer.notify(EventType::NODE_DATA_CHANGED, "/a");
+    peer.notify(EventType::NODE_DATA_CHANGED, "/p");
+    assert_eq!(peer.events, []);
+}
+
+#[test]
+fn watches_that_others_wait_for_are_not_removed_with_a_persistent_one() {
+    let mut peer = Peer::new(1);
+    peer.connect(5);
+    let add = Request::AddWatch(zk_proto::record::AddWatchRequest {
+        path: "/a",
+        mode: zk_proto::record::AddWatchMode::PERSISTENT,
+    });
+    let persistent = |id| Some((WatchKind::Persistent, "/a".to_owned(), WatcherId(id)));
+    peer.watch("persistent", &add, persistent(1));
+    peer.watch(
+        "one-shot",
+        &get("/a"),
+        Some((WatchKind::Data, "/a".into(), WatcherId(2))),
+    );
+    peer.reply(1, 1, ErrorCode::OK);
+    peer.reply(2, 1, ErrorCode::OK);
+    peer.sent();
+    peer.session.remove_watcher(peer.now, WatcherId(1));
+    assert_eq!(peer.sent(), [], "a one-shot watcher waits");
+    peer.notify(EventType::NODE_DATA_CHANGED, "/a");
+    assert_eq!(peer.events.len(), 1);
+
+    peer.watch("again", &add, persistent(3));
+    peer.reply(3, 2, ErrorCode::OK);
+    peer.watch("under way", &add, persistent(4));
+    peer.sent();
+    peer.session.remove_watcher(peer.now, WatcherId(3));
+    assert_eq!(peer.sent(), [], "another watch of the path is under way");
+}
+
+#[test]
+fn a_server_that_takes_sessions_and_answers_nothing_is_not_tried_without_a_pause() {
+    let mut peer = Peer::new(2);
+    peer.connect(5);
+    let start = peer.now;
+    for _ in 0..20 {
+        peer.input(Input::Lost("closed".into()));
+        peer.connect(5);
+    }
+    assert!(
+        peer.now - start > Duration::from_secs(1),
+        "{:?}",
+        peer.now - start
+    );
+}
+
+#[test]
+fn a_silent_server_leaves_time_for_the_others() {
+    // A session of 9 s and three servers: each gets 3 s at most, although a first connection may take longer.
+    let mut peer = Peer::with(3, |config| Config {
+        attempt_timeout: Duration::from_secs(60),
+        ..config
+    });
+    peer.connect(5);
+    peer.input(Input::Lost("cut".into()));
+    peer.dial();
+    let tried = peer.connects;
+    peer.pass(T / 3);
+    assert_eq!(peer.connects, tried + 1, "the next one is tried");
+}

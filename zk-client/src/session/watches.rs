@@ -51,6 +51,15 @@ impl WatchBook {
         self.watchers.insert(watcher, watched);
     }
 
+    pub(super) fn contains(&self, watcher: WatcherId) -> bool {
+        self.watchers.contains_key(&watcher)
+    }
+
+    /// Whether anybody waits for events of exactly this path.
+    pub(super) fn has_path(&self, watched: &str) -> bool {
+        self.paths.contains_key(watched)
+    }
+
     /// Forgets a watcher. Returns its path when it was a persistent one and no other persistent watcher of the path is
     /// left, so that the server need not send its events any more.
     pub(super) fn remove(&mut self, watcher: WatcherId) -> Option<String> {
