@@ -228,7 +228,7 @@ impl Task {
                 break;
             }
             let seqid = self.next_seqid();
-            let deadline = Instant::now() + self.shared.call_timeout;
+            let deadline = far(Instant::now(), self.shared.call_timeout);
             match self.exchange(job.write, seqid, deadline).await {
                 Ok(Some(message)) => answer(job.answer, seqid, Ok(message)),
                 Ok(None) => return self.leave().await,
@@ -336,4 +336,10 @@ fn answer(to: Option<oneshot::Sender<(i32, Answer)>>, seqid: i32, answer: Answer
     if let Some(to) = to {
         let _ = to.send((seqid, answer));
     }
+}
+
+/// `wait` from now, or the far future where the clock has no such time: somebody has said "never".
+fn far(now: Instant, wait: Duration) -> Instant {
+    now.checked_add(wait)
+        .unwrap_or_else(|| now + Duration::from_secs(30 * 365 * 86_400))
 }

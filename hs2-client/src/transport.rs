@@ -127,7 +127,15 @@ impl Transport {
                     SaslStatus::Complete => return Ok(()),
                     // PLAIN has nothing more to say; the server's COMPLETE follows.
                     SaslStatus::Ok => {}
-                    SaslStatus::Bad | SaslStatus::Error => {
+                    // ERROR is the server's own trouble: it may be full, and another one may take the login.
+                    SaslStatus::Error => {
+                        let message = String::from_utf8_lossy(&answer.payload);
+                        return Err(Error::Closed {
+                            server: server.to_owned(),
+                            reason: format!("the server took no login: {message}").into(),
+                        });
+                    }
+                    SaslStatus::Bad => {
                         let message = String::from_utf8_lossy(&answer.payload).into_owned();
                         return Err(Error::LoginRefused {
                             server: server.to_owned(),

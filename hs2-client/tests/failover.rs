@@ -9,6 +9,7 @@ use hs2_client::{ConnectOptions, Error, SessionOptions, connect};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::{Login, Reply, Server, ordinary};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// An embedded ZooKeeper with these servers registered, for as long as it lives.
 struct Fleet {
@@ -149,6 +150,36 @@ async fn a_refused_login_ends_the_search() {
     connect(&url, &options(), &SessionOptions::default())
         .await
         .unwrap();
+}
+
+/// The SASL status ERROR is about the server, not about the login.
+#[tokio::test]
+async fn a_full_server_is_passed_over() {
+    let mut fleet = Fleet::new().await;
+    let (full, port) = mute().await;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = full.accept().await {
+            let _ = stream.write_all(b"\x04\0\0\0\x04full").await;
+            // Until the client has gone, so that it can read the answer.
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    });
+    fleet.register(port, None).await;
+    let url = fleet.url("");
+    let error = connect(&url, &options(), &SessionOptions::default()).await;
+    let error = error.unwrap_err();
+    assert!(
+        matches!(error, Error::AllFailed(_)) && error.to_string().contains("full"),
+        "{error}"
+    );
+    let server = Server::start(Login::Plain { check: true }, ordinary(vec![], false)).await;
+    fleet.register(server.port(), None).await;
+    let url = fleet.url(";user=scott;password=right");
+    for _ in 0..8 {
+        connect(&url, &options(), &SessionOptions::default())
+            .await
+            .unwrap();
+    }
 }
 
 #[tokio::test]

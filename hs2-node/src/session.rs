@@ -70,6 +70,10 @@ pub(crate) struct Sessions {
 #[derive(Debug, Default)]
 struct Tables {
     sessions: HashMap<[u8; 16], Arc<Session>>,
+    /// Sessions that are being opened. They count, so that nobody stops the node under them.
+    opening: usize,
+    /// Whether the node takes no new sessions any more.
+    leaving: bool,
     operations: HashMap<[u8; 16], Arc<Operation>>,
 }
 
@@ -86,23 +90,28 @@ impl Sessions {
         self.count.subscribe()
     }
 
-    /// Says whether one more session would be too many.
-    pub(crate) fn check_room(&self) -> Result<(), Failure> {
-        if *self.count.borrow() < SESSIONS_MAX {
-            return Ok(());
-        }
-        let message = format!(
-            "this node has {SESSIONS_MAX} open sessions, which is its limit: close some, or try another node"
-        );
-        Err(Failure::new("08004", message))
+    /// A place for one more session.
+    pub(crate) fn reserve(&self) -> Result<Place<'_>, Failure> {
+        self.change(|tables| {
+            if tables.leaving {
+                let message =
+                    "this node is leaving and takes no new sessions: connect to another one";
+                return Err(Failure::new("08004", message));
+            }
+            if tables.sessions.len() + tables.opening >= SESSIONS_MAX {
+                let message = format!(
+                    "this node has {SESSIONS_MAX} open sessions, which is its limit: close some, or try another node"
+                );
+                return Err(Failure::new("08004", message));
+            }
+            tables.opening += 1;
+            Ok(Place(self))
+        })
     }
 
-    pub(crate) fn open(&self, session: Arc<Session>) {
-        self.change(|tables| {
-            tables
-                .sessions
-                .insert(session.handle.session_id.guid, session);
-        });
+    /// Gives out no places any more.
+    pub(crate) fn leave(&self) {
+        self.change(|tables| tables.leaving = true);
     }
 
     /// The session of a handle, which is in use from now.
@@ -251,8 +260,30 @@ impl Sessions {
     fn change<T>(&self, change: impl FnOnce(&mut Tables) -> T) -> T {
         let mut tables = lock(&self.tables);
         let changed = change(&mut tables);
-        self.count.send_replace(tables.sessions.len());
+        self.count
+            .send_replace(tables.sessions.len() + tables.opening);
         changed
+    }
+}
+
+/// A place that was given out. Dropped, it is free again.
+#[derive(Debug)]
+pub(crate) struct Place<'a>(&'a Sessions);
+
+impl Place<'_> {
+    /// A session takes the place.
+    pub(crate) fn open(self, session: Arc<Session>) {
+        self.0.change(|tables| {
+            tables
+                .sessions
+                .insert(session.handle.session_id.guid, session);
+        });
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.change(|tables| tables.opening -= 1);
     }
 }
 

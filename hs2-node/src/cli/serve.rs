@@ -82,18 +82,21 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     if registers {
         let path = tokio::select! {
             path = node.register() => path.map_err(CliError::failed)?,
-            () = signals.next() => return Ok(()),
+            // Clients that know its address may be there already.
+            () = signals.next() => return leave(node, signals).await,
         };
         say(&format_args!("registered {path}"));
     }
     tokio::select! {
-        () = node.removed() => {
-            node.stop().await;
-            tracing::info!("stopped: deregistered, and no session left");
-            return Ok(());
-        }
-        () = signals.next() => tracing::info!("leaving"),
+        () = node.removed() => tracing::info!("deregistered, and no session left"),
+        () = signals.next() => {}
     }
+    leave(node, signals).await
+}
+
+/// Drains the node; a signal meanwhile stops it at once.
+async fn leave(node: Node, mut signals: Signals) -> Result<(), CliError> {
+    tracing::info!("leaving");
     tokio::select! {
         drained = node.drain() => {
             match drained {

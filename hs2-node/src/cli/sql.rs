@@ -4,6 +4,8 @@ use discovery::JdbcUrl;
 use hs2_client::{ConnectOptions, Error, Operation, Session, SessionOptions, connect};
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::timeout;
 
 use super::output::{Format, Printer};
 use super::statements::Statements;
@@ -31,6 +33,9 @@ pub(super) struct Arguments {
     format: Format,
 }
 
+/// How long the server may take to close the session.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+
 pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let url = JdbcUrl::parse_target(&arguments.url).map_err(CliError::usage)?;
     for warning in url.warnings() {
@@ -48,8 +53,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
         Some(statements) => run_all(&session, statements, arguments.format).await,
         None => shell::run(&session, arguments.format).await,
     };
-    // The server closes the session with the connection anyway.
-    if let Err(error) = session.close().await {
+    // The server closes the session with the connection anyway; a call that still waits there is not waited for.
+    if let Ok(Err(error)) = timeout(CLOSE_PATIENCE, session.close()).await {
         tracing::debug!(%error, "closing the session");
     }
     done

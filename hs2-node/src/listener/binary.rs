@@ -170,9 +170,9 @@ impl Connection {
                                 (SaslStatus::Bad, error.to_string())
                             }
                             End::Sasl(error) => (SaslStatus::Error, error.to_string()),
-                            End::Login(text) | End::Refused(text) => {
-                                (SaslStatus::Bad, text.clone())
-                            }
+                            End::Login(text) => (SaslStatus::Bad, text.clone()),
+                            // Not the login's fault: another node may take it.
+                            End::Refused(text) => (SaslStatus::Error, text.clone()),
                             _ => return Err(end),
                         };
                         self.say_no(status, &text).await;

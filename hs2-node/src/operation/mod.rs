@@ -61,6 +61,8 @@ pub(crate) struct NewOperation {
     pub(crate) query_id: String,
     pub(crate) log: OperationLog,
     pub(crate) execution: Execution,
+    /// Whether its rows are known already, so that it need not wait for others.
+    pub(crate) known: bool,
     /// How much longer it may run.
     pub(crate) deadline: Option<Deadline>,
 }
@@ -100,7 +102,11 @@ impl Operation {
                 Vec::new(),
             ),
         };
-        let turn = runner.queue()?;
+        let turn = if new.known {
+            None
+        } else {
+            Some(runner.queue()?)
+        };
         let (writer, result) = if new.execution.schema.is_some() {
             let (writer, spool) = runner.spool.create(&id.to_string(), kinds.clone())?;
             let reader = tokio::sync::Mutex::new(spool.reader()?);
@@ -161,7 +167,7 @@ impl Operation {
 
     /// Stops the engine. Nothing happens when it is done already.
     pub(crate) fn cancel(&self) {
-        if self.advance(OperationState::CANCELED, Some(Failure::canceled())) {
+        if self.fail(OperationState::CANCELED, Failure::canceled()) {
             self.log.info("Canceled");
         }
     }
@@ -173,6 +179,15 @@ impl Operation {
             result.spool.remove();
         }
         closed
+    }
+
+    /// Ends without its rows: nobody can fetch them any more, so that their file goes at once.
+    fn fail(&self, to: OperationState, failure: Failure) -> bool {
+        let failed = self.advance(to, Some(failure));
+        if let Some(result) = self.result.as_ref().filter(|_| failed) {
+            result.spool.remove();
+        }
+        failed
     }
 
     /// The next rows, at most `rows_max`, waiting while there are none yet.

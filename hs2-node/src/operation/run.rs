@@ -97,7 +97,7 @@ impl Turn {
 /// does so is the operation's failure.
 pub(super) async fn run(
     operation: Arc<Operation>,
-    mut turn: Turn,
+    mut turn: Option<Turn>,
     batches: BoxStream<'static, Result<RecordBatch, EngineError>>,
     writer: Option<SpoolWriter>,
     deadline: Option<Deadline>,
@@ -105,7 +105,8 @@ pub(super) async fn run(
     let mut status = operation.status.subscribe();
     let outcome = {
         let stopped = status.wait_for(|status| !status.active);
-        let work = AssertUnwindSafe(work(&operation, &mut turn, batches, writer)).catch_unwind();
+        let work =
+            AssertUnwindSafe(work(&operation, turn.as_mut(), batches, writer)).catch_unwind();
         tokio::select! {
             biased;
             // Dropping the work drops the stream, which stops the engine, and the writer, which frees who waits.
@@ -119,26 +120,28 @@ pub(super) async fn run(
         Err(Some(failure)) => {
             tracing::warn!(operation = %operation.id(), sqlstate = failure.sqlstate, error = %failure, "operation failed");
             operation.log.error(&failure.message);
-            operation.advance(OperationState::ERROR, Some(failure));
+            operation.fail(OperationState::ERROR, failure);
         }
         Err(None) => {
             let given = deadline.map_or(0, |deadline| deadline.given.as_secs());
             operation
                 .log
                 .error(&format!("Stopped after its timeout of {given} s"));
-            operation.advance(OperationState::TIMEDOUT, Some(Failure::timed_out(given)));
+            operation.fail(OperationState::TIMEDOUT, Failure::timed_out(given));
         }
     }
 }
 
 async fn work(
     operation: &Operation,
-    turn: &mut Turn,
+    turn: Option<&mut Turn>,
     mut batches: BoxStream<'static, Result<RecordBatch, EngineError>>,
     mut writer: Option<SpoolWriter>,
 ) -> Result<(), Failure> {
     operation.advance(OperationState::PENDING, None);
-    turn.come().await;
+    if let Some(turn) = turn {
+        turn.come().await;
+    }
     operation.advance(OperationState::RUNNING, None);
     let (started, query_id) = (Instant::now(), &operation.query_id);
     operation

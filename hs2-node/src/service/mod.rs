@@ -26,7 +26,6 @@ use hs2_proto::thrift::{ApplicationException, Encode, ExceptionKind, StringMap};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
@@ -39,6 +38,9 @@ use crate::operation::{Deadline, NewOperation, Operation, OperationLog, Runner, 
 use crate::session::{FETCH_SIZE, Session, SessionRequest, Sessions};
 use catalog::Batch;
 
+/// Bytes of names and values that a session may be opened with. They are kept for its life.
+const CONFIGURATION_BYTES_MAX: usize = 1 << 20;
+
 /// What answers the calls of all connections of a node.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -48,7 +50,6 @@ pub(crate) struct Service {
     /// The node's version, as its znode and GetInfo say.
     pub(crate) version: String,
     runner: Runner,
-    leaving: AtomicBool,
 }
 
 /// A connection, as far as calls need to know it.
@@ -84,13 +85,12 @@ impl Service {
             engine,
             version,
             runner,
-            leaving: AtomicBool::new(false),
         }
     }
 
     /// From now no session is opened any more.
     pub(crate) fn leave(&self) {
-        self.leaving.store(true, Ordering::Release);
+        self.sessions.leave();
     }
 
     /// What a connection leaves behind: its sessions are closed, where the settings say so.
@@ -309,13 +309,17 @@ impl Service {
         req: &OpenSessionReq,
         version: ProtocolVersion,
     ) -> Result<(Arc<Session>, u32), Failure> {
-        if self.leaving.load(Ordering::Acquire) {
-            return Err(Failure::new(
-                "08004",
-                "this node is leaving and takes no new sessions: connect to another one",
-            ));
+        let place = self.sessions.reserve()?;
+        let configuration = req.configuration.iter().flat_map(StringMap::iter);
+        let bytes: usize = configuration
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        if bytes > CONFIGURATION_BYTES_MAX {
+            let message = format!(
+                "the session's configuration has {bytes} bytes, {CONFIGURATION_BYTES_MAX} are allowed"
+            );
+            return Err(Failure::new("22001", message));
         }
-        self.sessions.check_room()?;
         let SessionRequest {
             options,
             fetch_size,
@@ -330,7 +334,7 @@ impl Service {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(id.guid);
-        self.sessions.open(Arc::clone(&session));
+        place.open(Arc::clone(&session));
         tracing::info!(session = %id, user = session.user, peer = %client.peer, %version, "session opened");
         Ok((session, fetch_size))
     }
@@ -425,10 +429,9 @@ impl Service {
             schema: Some(batch.schema()),
             batches: Box::pin(stream::iter([Ok(batch)])),
         };
-        let operation = Operation::start(
-            self.new_operation(session, kind, execution, log, query_id, None),
-            &self.runner,
-        )?;
+        let mut new = self.new_operation(session, kind, execution, log, query_id, None);
+        new.known = true;
+        let operation = Operation::start(new, &self.runner)?;
         self.sessions.add(&operation)?;
         self.finished(&operation).await?;
         Ok(operation.handle)
@@ -451,6 +454,7 @@ impl Service {
             query_id,
             log,
             execution,
+            known: false,
             deadline,
         }
     }

@@ -14,9 +14,19 @@ enum Token {
     Char(char),
 }
 
+/// Bytes of a pattern that are read. What is longer can match no name that exists, and matches nothing.
+const PATTERN_BYTES_MAX: usize = 4096;
+
 impl Pattern {
     pub(super) fn new(text: Option<&str>) -> Self {
-        Self(text.filter(|text| !text.is_empty()).map(parse))
+        let pattern = text.filter(|text| !text.is_empty());
+        Self(pattern.map(|text| {
+            if text.len() > PATTERN_BYTES_MAX {
+                Vec::new()
+            } else {
+                parse(text)
+            }
+        }))
     }
 
     pub(super) fn matches(&self, name: &str) -> bool {

@@ -14,7 +14,7 @@ use super::{Progress, SpoolError, SpoolReader, SpoolWriter};
 /// ends, and that is how a dead node is told from a living one.
 const LOCK: &str = "lock";
 /// Begins the name of every node's folder.
-const PREFIX: &str = "node-";
+const PREFIX: &str = "hs2-node-";
 
 /// A node's own folder for result files, in the spool folder that nodes of one machine may share. Only its user may
 /// look inside. Dropped, it is removed.
@@ -185,15 +185,24 @@ fn lock_file(path: &Path) -> Result<File, SpoolError> {
     file.map_err(|error| SpoolError::io("create the lock file", path, error))
 }
 
-/// Removes the folders whose lock nobody holds. What cannot be removed is logged and left.
+/// Removes the folders whose lock could be taken: their nodes are dead. A folder without a lock, or whose lock cannot be
+/// tried, may be anybody's, and stays.
 fn remove_dead(root: &Path) {
     let folders = std::fs::read_dir(root).into_iter().flatten().flatten();
     for folder in folders.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
         let path = folder.path();
-        let alive = File::open(path.join(LOCK))
-            .is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
-        if alive {
+        let Ok(lock) = File::open(path.join(LOCK)) else {
+            // A node that died before it made its lock left an empty folder, and only such a one goes.
+            let _ = std::fs::remove_dir(&path);
             continue;
+        };
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => continue,
+            Err(TryLockError::Error(error)) => {
+                tracing::warn!(path = %path.display(), %error, "cannot tell whether the node of these result files is dead");
+                continue;
+            }
         }
         match std::fs::remove_dir_all(&path) {
             Ok(()) => {

@@ -347,7 +347,7 @@ async fn a_starting_node_removes_what_dead_nodes_left_and_nothing_else() {
     let living = SpoolDir::open(root.path()).unwrap();
     let (_writer, _spool) = living.create("q", KINDS.to_vec()).unwrap();
     // As a killed node leaves it: files, and a lock that nobody holds.
-    let dead = root.path().join("node-1-deadbeef");
+    let dead = root.path().join("hs2-node-1-deadbeef");
     fs::create_dir(&dead).unwrap();
     fs::write(dead.join("lock"), "").unwrap();
     fs::write(dead.join("old.spool"), "rows").unwrap();
@@ -364,4 +364,20 @@ async fn a_starting_node_removes_what_dead_nodes_left_and_nothing_else() {
     expected.sort();
     assert_eq!(files(root.path()), expected);
     assert_eq!(files(living.path()), ["lock", "q.spool"]);
+}
+
+#[test]
+fn what_may_be_somebody_elses_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let others = root.path().join("hs2-node-projects");
+    std::fs::create_dir(&others).unwrap();
+    std::fs::write(others.join("work"), b"years of it").unwrap();
+    let never_locked = root.path().join("hs2-node-1-deadbeef");
+    std::fs::create_dir(&never_locked).unwrap();
+    let _dir = SpoolDir::open(root.path()).unwrap();
+    assert!(others.join("work").exists());
+    assert!(
+        !never_locked.exists(),
+        "an empty folder without a lock goes"
+    );
 }
