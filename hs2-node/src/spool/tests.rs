@@ -370,10 +370,10 @@ async fn a_starting_node_removes_what_dead_nodes_left_and_nothing_else() {
 fn what_may_be_somebody_elses_stays() {
     let root = tempfile::tempdir().unwrap();
     let others = root.path().join("hs2-node-projects");
-    std::fs::create_dir(&others).unwrap();
-    std::fs::write(others.join("work"), b"years of it").unwrap();
+    fs::create_dir(&others).unwrap();
+    fs::write(others.join("work"), b"years of it").unwrap();
     let never_locked = root.path().join("hs2-node-1-deadbeef");
-    std::fs::create_dir(&never_locked).unwrap();
+    fs::create_dir(&never_locked).unwrap();
     let _dir = SpoolDir::open(root.path()).unwrap();
     assert!(others.join("work").exists());
     assert!(
