@@ -2,28 +2,15 @@
 
 use std::fmt;
 
+use crate::open_number::open_number;
+
 /// How a request ended (`KeeperException.Code`). Open: a code from a newer server passes through.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ErrorCode(pub i32);
 
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $java:literal;)*) => {
-        impl ErrorCode {
-            $($(#[$doc])* pub const $name: Self = Self($number);)*
+open_number! {
+    ErrorCode;
 
-            /// Java's name for it, such as `NoNode`; `None` for a code that is not known here.
-            #[must_use]
-            pub const fn name(self) -> Option<&'static str> {
-                match self.0 {
-                    $($number => Some($java),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-codes! {
     /// Done.
     OK = 0, "Ok";
     /// A fault of the server.

@@ -53,6 +53,7 @@ pub mod frame;
 mod ids;
 mod jute;
 mod opcode;
+mod open_number;
 pub mod path;
 pub mod record;
 mod stat;

@@ -2,28 +2,15 @@
 
 use std::fmt;
 
+use crate::open_number::open_number;
+
 /// What a request asks for (`ZooDefs.OpCode`). Open: an unknown number is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OpCode(pub i32);
 
-macro_rules! opcodes {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $java:literal;)*) => {
-        impl OpCode {
-            $($(#[$doc])* pub const $name: Self = Self($number);)*
+open_number! {
+    OpCode;
 
-            /// Java's name for it, such as `getChildren2`; `None` for a number that is not known here.
-            #[must_use]
-            pub const fn name(self) -> Option<&'static str> {
-                match self.0 {
-                    $($number => Some($java),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-opcodes! {
     /// Create a znode.
     CREATE = 1, "create";
     /// Delete a znode.

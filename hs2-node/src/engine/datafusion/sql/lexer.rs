@@ -396,7 +396,7 @@ fn literal_end(body: &str, quote: char) -> Option<usize> {
     None
 }
 
-/// `uXXXX` behind a backslash: pushes the character and says how long the escape is. Two halves of a surrogate pair
+/// `u` and four hex digits behind a backslash: pushes the character and says how long the escape is. Two halves of a surrogate pair
 /// are one character, and a half alone is `?`, as Java writes it in UTF-8.
 fn unicode_escape(rest: &str, value: &mut String) -> Option<usize> {
     let unit = utf16_unit(rest)?;
