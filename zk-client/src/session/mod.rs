@@ -387,7 +387,7 @@ impl<T> Session<T> {
         self.waiting.iter().any(|waiting| is_it(&waiting.token))
     }
 
-    /// Forgets a watcher. The server's watch is removed with the last persistent watcher of a path; a one-shot watch
+    /// Forgets a watcher. The server's watch of a persistent one is removed unless others wait at its path; a one-shot watch
     /// that nobody waits for any more fires unheard.
     pub fn remove_watcher(&mut self, now: Instant, watcher: WatcherId) {
         if self.watches.contains(watcher) {

@@ -60,19 +60,17 @@ impl WatchBook {
         self.paths.contains_key(watched)
     }
 
-    /// Forgets a watcher. Returns its path when it was a persistent one and no other persistent watcher of the path is
-    /// left, so that the server need not send its events any more.
+    /// Forgets a watcher. Returns the path of a persistent one: the server may have to be told.
     pub(super) fn remove(&mut self, watcher: WatcherId) -> Option<String> {
         let watched = self.watchers.remove(&watcher)?;
         let list = self.paths.get_mut(&watched)?;
         let at = list.iter().position(|(_, id)| *id == watcher)?;
         let (kind, _) = list.swap_remove(at);
-        let last = kind.is_persistent() && !list.iter().any(|(kind, _)| kind.is_persistent());
         if list.is_empty() {
             self.paths.remove(&watched);
         }
         self.count(kind, -1);
-        last.then_some(watched)
+        kind.is_persistent().then_some(watched)
     }
 
     /// Who is told of an event. One-shot watchers that are told are forgotten.
@@ -243,15 +241,18 @@ mod tests {
     }
 
     #[test]
-    fn the_last_persistent_watcher_of_a_path_ends_the_servers_watch() {
+    fn a_persistent_watcher_that_goes_names_its_path_once() {
         let mut book = book(&[
             ("/a", WatchKind::Persistent, 1),
             ("/a", WatchKind::Persistent, 2),
+            ("/a", WatchKind::Data, 3),
         ]);
+        assert_eq!(book.remove(WatcherId(3)), None);
+        assert_eq!(book.remove(WatcherId(1)).as_deref(), Some("/a"));
         assert_eq!(book.remove(WatcherId(1)), None);
-        assert_eq!(book.remove(WatcherId(1)), None);
+        assert!(book.has_path("/a"), "another one waits");
         assert_eq!(book.remove(WatcherId(2)).as_deref(), Some("/a"));
-        assert!(book.persistent().is_empty());
+        assert!(!book.has_path("/a") && book.persistent().is_empty());
     }
 
     #[test]
