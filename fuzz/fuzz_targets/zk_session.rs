@@ -37,7 +37,7 @@ fuzz_target!(|input: &[u8]| {
             }
             3 => {
                 let request = Request::GetData(GetDataRequest { path: "/a", watch: false });
-                session.submit(now, &request, None, asked);
+                session.submit(now, &request, None, None, asked);
                 asked += 1;
             }
             4 => {

@@ -19,6 +19,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         match watch.next().await? {
             WatchItem::Event(event) => println!("{:?} {}", event.event_type, event.path),
             WatchItem::Gap => println!("the connection was away: events may be missing"),
+            WatchItem::Suspended => {
+                println!("the server is too old: nothing is told until the next gap")
+            }
         }
     }
 }

@@ -91,15 +91,28 @@ pub enum Error {
         /// What is wrong with it.
         source: DecodeError,
     },
-    /// The server is too old for the operation, or does not tell its version. Nothing was sent.
-    #[error("{op} needs ZooKeeper {needed}, {}", server.map_or_else(|| "and the server does not tell its version (allow `srvr` in 4lw.commands.whitelist)".to_owned(), |version| format!("the server is {version}")))]
+    /// The server that serves the session is too old for the operation. It was not applied; the session lives on, and
+    /// another server of the ensemble may be newer.
+    #[error("{op} needs ZooKeeper {needed}, {}", server.map_or_else(|| "and the server does not know it".to_owned(), |version| format!("the server is {version}")))]
     Unsupported {
         /// What was asked.
         op: OpCode,
         /// The first version that has it.
         needed: ServerVersion,
-        /// The server's version, as far as it told.
+        /// The server's version; `None` where it does not tell (`srvr` in `4lw.commands.whitelist`): then it was tried.
         server: Option<ServerVersion>,
+    },
+    /// An operation of a multi failed. Nothing of the multi was applied; the session lives on.
+    #[error("multi: operation {index} ({op} {path}): the server answered {code}; none was applied")]
+    Multi {
+        /// Which operation failed, from 0.
+        index: usize,
+        /// What it asked.
+        op: OpCode,
+        /// Of which znode.
+        path: String,
+        /// Why not.
+        code: ErrorCode,
     },
 }
 
@@ -108,7 +121,7 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::Server { code, .. } => Some(*code),
+            Self::Server { code, .. } | Self::Multi { code, .. } => Some(*code),
             _ => None,
         }
     }

@@ -48,15 +48,18 @@ mod error;
 mod options;
 pub mod session;
 
-pub use client::{Client, PersistentWatch, Watch, WatchItem, WatchedEvent};
+pub use client::{
+    Client, Identity, Op, OpResult, PersistentWatch, ReadOp, ReadResult, Reconfig, Watch,
+    WatchItem, WatchedEvent,
+};
 pub use error::{Attempt, ConnectError, Error, Outcome, SessionEnd};
 pub use options::ConnectOptions;
-pub use session::SessionState;
+pub use session::{Counters, SessionState};
 
 // What callers need of the wire's vocabulary.
 pub use zk_proto::four_letter::ServerVersion;
 pub use zk_proto::path;
-pub use zk_proto::record::{AddWatchMode, Children, CreateMode, EventType};
+pub use zk_proto::record::{AddWatchMode, Children, CreateMode, EventType, WatcherType};
 pub use zk_proto::{
     Acl, ConnectString, ConnectStringError, ErrorCode, HostPort, OpCode, Perms, SessionId, Stat,
     ZnodeVersion, Zxid,

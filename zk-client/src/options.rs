@@ -6,7 +6,7 @@ use std::time::Duration;
 use zk_proto::frame;
 
 /// Longer than anybody waits, and short enough for a clock to reach it.
-const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+pub(crate) const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// What a client is opened with. The defaults suit a service in a data centre.
 #[derive(Clone)]
@@ -18,6 +18,7 @@ pub struct ConnectOptions {
     pub(crate) max_outgoing_bytes: usize,
     pub(crate) max_requests: usize,
     pub(crate) auth: Vec<(String, Vec<u8>)>,
+    pub(crate) read_only: bool,
     pub(crate) seed: Option<u64>,
 }
 
@@ -31,6 +32,7 @@ impl Default for ConnectOptions {
             max_outgoing_bytes: frame::DEFAULT_MAX_BYTES,
             max_requests: 100_000,
             auth: Vec::new(),
+            read_only: false,
             seed: None,
         }
     }
@@ -89,6 +91,15 @@ impl ConnectOptions {
     #[must_use]
     pub fn auth(mut self, scheme: impl Into<String>, credentials: impl Into<Vec<u8>>) -> Self {
         self.auth.push((scheme.into(), credentials.into()));
+        self
+    }
+
+    /// Whether a server that is cut off from its ensemble, and allows it (`readonlymode.enabled`), may serve the session
+    /// meanwhile. Not by default. The state is then [`SessionState::ConnectedReadOnly`](crate::SessionState): reads are
+    /// answered from what that server knows, writes with `NotReadOnly`; a server that takes writes is looked for.
+    #[must_use]
+    pub const fn read_only(mut self, allowed: bool) -> Self {
+        self.read_only = allowed;
         self
     }
 

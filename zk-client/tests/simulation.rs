@@ -176,6 +176,8 @@ impl World {
                     max_outgoing_bytes: 1 << 20,
                     max_requests: 1000,
                     auth: vec![],
+                    sasl: None,
+                    read_only: false,
                     seed: rng.u64(..),
                 };
                 Client {
@@ -286,6 +288,7 @@ impl World {
                     now,
                     &Request::Create(create(&unique, CreateMode::PERSISTENT)),
                     None,
+                    None,
                     token,
                 );
             }
@@ -300,6 +303,7 @@ impl World {
                     now,
                     &Request::Create(create(&unique, CreateMode::EPHEMERAL)),
                     None,
+                    None,
                     token,
                 );
             }
@@ -312,7 +316,7 @@ impl World {
                 };
                 client
                     .session
-                    .submit(now, &Request::SetData(request), None, token);
+                    .submit(now, &Request::SetData(request), None, None, token);
             }
             6..8 => {
                 let watcher = WatcherId(token);
@@ -331,6 +335,7 @@ impl World {
                     now,
                     &request,
                     Some((WatchKind::Data, target.clone(), watcher)),
+                    None,
                     token,
                 );
             }
@@ -340,7 +345,7 @@ impl World {
                     path: &target,
                     watch: false,
                 });
-                client.session.submit(now, &request, None, token);
+                client.session.submit(now, &request, None, None, token);
             }
         }
         self.settle(index);
@@ -498,7 +503,13 @@ impl World {
                     assert!(!watching.fired, "a one-shot watch fires once");
                     watching.fired = true;
                 }
-                Output::Gap(_) => unreachable!("there is no persistent watch"),
+                Output::Gap(_)
+                | Output::Suspended(_)
+                | Output::AskVersion(_)
+                | Output::ProbeWritable(..)
+                | Output::Sasl(_) => {
+                    unreachable!("nothing is newer than 3.4 here")
+                }
                 Output::State(_) => {}
             }
         }

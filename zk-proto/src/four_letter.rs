@@ -30,6 +30,9 @@ pub struct ServerVersion {
 }
 
 impl ServerVersion {
+    /// 3.4.0: what every server has that this crate is made for.
+    pub const OLDEST: Self = Self::new(3, 4, 0);
+
     /// A version by its numbers.
     #[must_use]
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::four_letter::ServerVersion;
 use crate::open_number::open_number;
 
 /// What a request asks for (`ZooDefs.OpCode`). Open: an unknown number is kept.
@@ -75,6 +76,28 @@ open_number! {
     CLOSE_SESSION = -11, "closeSession";
     /// Marks a failed operation in the answer to a multi.
     ERROR = -1, "error";
+}
+
+impl OpCode {
+    /// The first server version that has the operation; 3.4.0, the oldest one that this crate is made for, stands for
+    /// everything before it and for numbers that are not known here.
+    #[must_use]
+    pub const fn since(self) -> ServerVersion {
+        match self {
+            Self::CREATE2 | Self::RECONFIG | Self::CHECK_WATCHES | Self::REMOVE_WATCHES => {
+                ServerVersion::new(3, 5, 0)
+            }
+            Self::CREATE_CONTAINER => ServerVersion::new(3, 5, 1),
+            Self::CREATE_TTL => ServerVersion::new(3, 5, 3),
+            Self::MULTI_READ
+            | Self::GET_EPHEMERALS
+            | Self::GET_ALL_CHILDREN_NUMBER
+            | Self::SET_WATCHES2
+            | Self::ADD_WATCH => ServerVersion::new(3, 6, 0),
+            Self::WHO_AM_I => ServerVersion::new(3, 7, 0),
+            _ => ServerVersion::OLDEST,
+        }
+    }
 }
 
 impl fmt::Debug for OpCode {

@@ -3,6 +3,9 @@
 /// The digits that the server appends to a sequential znode's name.
 pub const SEQUENCE_DIGITS: usize = 10;
 
+/// Where servers since 3.5 keep their ensemble's configuration.
+pub const CONFIG: &str = "/zookeeper/config";
+
 /// A path that no znode can have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}` is not a znode path: {reason} (at byte {position})")]

@@ -167,17 +167,20 @@ impl Feed {
 
     async fn follow(&mut self) -> Result<Infallible, Stopped> {
         let mode = AddWatchMode::PERSISTENT_RECURSIVE;
-        match self.client.add_watch(&self.namespace, mode).await {
-            Ok(watch) => self.follow_events(watch).await,
-            Err(error @ Error::Unsupported { .. }) => {
-                info!(%error, "following the list of children instead");
-                self.follow_lists().await
+        loop {
+            match self.client.add_watch(&self.namespace, mode).await {
+                Ok(watch) => self.follow_events(watch).await?,
+                Err(error @ Error::Unsupported { .. }) => {
+                    info!(%error, "following the list of children instead");
+                    self.follow_lists().await?;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
         }
     }
 
-    async fn follow_events(&mut self, mut watch: PersistentWatch) -> Result<Infallible, Stopped> {
+    /// Returns when a server has taken over that is too old for the watch.
+    async fn follow_events(&mut self, mut watch: PersistentWatch) -> Result<(), Stopped> {
         let mut states = self.client.state();
         self.list().await?;
         let mut is_new = true;
@@ -188,6 +191,7 @@ impl Feed {
                     match item? {
                         WatchItem::Event(event) => self.names.apply(&self.namespace, &event),
                         WatchItem::Gap => self.list().await?,
+                        WatchItem::Suspended => return Ok(()),
                     }
                     is_new = true;
                 }
@@ -202,8 +206,8 @@ impl Feed {
         }
     }
 
-    /// For servers before 3.6, or that do not tell their version.
-    async fn follow_lists(&mut self) -> Result<Infallible, Stopped> {
+    /// For servers before 3.6. Returns when the connection is lost: the next server may be newer.
+    async fn follow_lists(&mut self) -> Result<(), Stopped> {
         loop {
             let mut states = self.client.state();
             states.mark_unchanged();
@@ -227,7 +231,7 @@ impl Feed {
                 event = watch.changed() => drop(event?),
                 () = disconnected(&mut states) => {
                     self.publish(false);
-                    // Listed again as soon as there is a connection.
+                    return Ok(());
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -10,9 +11,9 @@ use zk_proto::record::Request;
 use zk_proto::{DecodeError, ErrorCode, OpCode};
 
 use super::Client;
-use crate::driver::{self, Shared, Sink, Token};
+use crate::driver::{self, Shared, Sink};
 use crate::error::{Error, Outcome};
-use crate::session::{CallError, Reply, SessionState, WatchKind, WatcherId, is_read};
+use crate::session::{CallError, CallId, Reply, SessionState, WatchKind, WatcherId};
 
 impl Client {
     /// The server's path of a caller's path.
@@ -22,11 +23,6 @@ impl Client {
             chroot if path == "/" => Cow::Owned(chroot.to_owned()),
             chroot => Cow::Owned(format!("{chroot}{path}")),
         }
-    }
-
-    /// The caller's path of a server's path.
-    pub(super) fn stripped(&self, path: &str) -> String {
-        strip(&self.handle.chroot, path)
     }
 
     pub(super) fn chroot(&self) -> &str {
@@ -48,34 +44,34 @@ impl Client {
     where
         D: FnOnce(&Bytes) -> Result<R, DecodeError> + Send,
     {
-        let op = request.opcode();
-        let path = path.to_owned();
-        let after = self.handle.request_timeout;
-        let deadline = driver::now() + after;
-        let mut call = Call::start(&self.handle.shared, request, watch);
-        async move {
-            let answer = tokio::time::timeout_at(deadline.into(), &mut call.answer).await;
-            match answer {
-                Ok(Ok(Ok(reply))) => {
-                    decode(&reply.body).map_err(|source| Error::Answer { op, path, source })
-                }
-                Ok(Ok(Err(error))) => Err(named(op, path, error)),
-                // The driver answers every request before it goes.
-                Ok(Err(_)) => Err(named(op, path, CallError::Lost(Outcome::Unknown))),
-                Err(_) => {
-                    let outcome = if call.withdraw() || is_read(op) {
-                        Outcome::NotApplied
-                    } else {
-                        Outcome::Unknown
-                    };
-                    Err(Error::Deadline {
-                        op,
-                        path,
-                        after,
-                        outcome,
-                    })
-                }
+        let timeout = self.request_timeout;
+        send(&self.handle.shared, timeout, path, request, watch, decode)
+    }
+}
+
+/// Sends a request of a session, see [`Client::call`].
+pub(super) fn send<R, D>(
+    shared: &Arc<Shared>,
+    timeout: Duration,
+    path: &str,
+    request: &Request<'_>,
+    watch: Option<(WatchKind, String, WatcherId, Sink)>,
+    decode: D,
+) -> impl Future<Output = Result<R, Error>> + Send + use<R, D>
+where
+    D: FnOnce(&Bytes) -> Result<R, DecodeError> + Send,
+{
+    let op = request.opcode();
+    let path = path.to_owned();
+    let mut call = Call::start(shared, request, watch, timeout);
+    async move {
+        match (&mut call.answer).await {
+            Ok(Ok(reply)) => {
+                decode(&reply.body).map_err(|source| Error::Answer { op, path, source })
             }
+            Ok(Err(error)) => Err(named(op, path, error, timeout)),
+            // The driver answers every request before it goes.
+            Err(_) => Err(named(op, path, CallError::Lost(Outcome::Unknown), timeout)),
         }
     }
 }
@@ -83,7 +79,7 @@ impl Client {
 /// A request under way. Dropped, it is withdrawn if it has not left.
 struct Call {
     shared: Arc<Shared>,
-    id: u64,
+    id: CallId,
     answer: oneshot::Receiver<Result<Reply, CallError>>,
 }
 
@@ -92,18 +88,18 @@ impl Call {
         shared: &Arc<Shared>,
         request: &Request<'_>,
         watch: Option<(WatchKind, String, WatcherId, Sink)>,
+        timeout: Duration,
     ) -> Self {
         let (reply, answer) = oneshot::channel();
+        let now = driver::now();
         let mut guard = shared.lock();
         let inner = &mut *guard;
-        let id = inner.take_id();
         let watch = watch.map(|(kind, path, watcher, sink)| {
             inner.watchers.insert(watcher, sink);
             (kind, path, watcher)
         });
-        inner
-            .session
-            .submit(driver::now(), request, watch, Token { call: id, reply });
+        let deadline = Some(now + timeout);
+        let id = inner.session.submit(now, request, watch, deadline, reply);
         if matches!(inner.session.state(), SessionState::Ended(_)) {
             // The driver has gone: the refusal is delivered here.
             while shared.deliver(inner).is_some() {}
@@ -116,22 +112,12 @@ impl Call {
             answer,
         }
     }
-
-    /// Takes the request back; true when nothing of it has left.
-    fn withdraw(&self) -> bool {
-        let mut inner = self.shared.lock();
-        let waits = inner.session.is_waiting(|token| token.call == self.id);
-        if waits {
-            inner.session.withdraw(|token| token.call == self.id);
-        }
-        waits
-    }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
         if !self.answer.is_terminated() {
-            self.withdraw();
+            self.shared.lock().session.withdraw(self.id);
         }
     }
 }
@@ -145,10 +131,18 @@ pub(super) fn strip(chroot: &str, path: &str) -> String {
     }
 }
 
-fn named(op: OpCode, path: String, error: CallError) -> Error {
+/// The caller's error. `after` is the call's deadline.
+pub(super) fn named(op: OpCode, path: String, error: CallError, after: Duration) -> Error {
     match error {
         CallError::Server(code) => Error::Server { op, path, code },
         CallError::Lost(outcome) => Error::ConnectionLoss { op, path, outcome },
+        CallError::Deadline(outcome) => Error::Deadline {
+            op,
+            path,
+            after,
+            outcome,
+        },
+        CallError::Unsupported { needed, server } => Error::Unsupported { op, needed, server },
         CallError::Ended(end, outcome) => Error::SessionEnded {
             op,
             path,

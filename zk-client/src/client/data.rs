@@ -161,7 +161,7 @@ impl Client {
     }
 }
 
-fn data_and_stat(body: &Bytes) -> Result<(Bytes, Stat), DecodeError> {
+pub(super) fn data_and_stat(body: &Bytes) -> Result<(Bytes, Stat), DecodeError> {
     let response = GetDataResponse::decode(&mut Reader::new(body))?;
     let data = response
         .data

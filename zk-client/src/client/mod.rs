@@ -1,27 +1,37 @@
 //! The handle: cheap to clone, one method a request.
 
+mod acl;
 mod call;
 mod children;
 mod create;
 mod data;
+mod inspect;
+mod multi;
+mod reconfig;
 mod watch;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::timeout;
-use zk_proto::{ConnectString, SessionId, Zxid};
+use zk_proto::{ConnectString, OpCode, SessionId, Zxid};
 
 use crate::driver::{self, Shared};
-use crate::error::{ConnectError, SessionEnd};
+use crate::error::{ConnectError, Error, Outcome, SessionEnd};
 use crate::options::ConnectOptions;
-use crate::session::{Config, Input, Session, SessionState};
+use crate::session::{CallError, Config, Counters, Input, Session, SessionState};
+pub use inspect::Identity;
+pub use multi::{Op, OpResult, ReadOp, ReadResult};
+pub use reconfig::Reconfig;
 pub use watch::{PersistentWatch, Watch, WatchItem, WatchedEvent};
 
 /// A ZooKeeper session. Clones share it; the last one dropped closes it.
 #[derive(Debug, Clone)]
 pub struct Client {
     handle: Arc<Handle>,
+    request_timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -29,7 +39,6 @@ struct Handle {
     shared: Arc<Shared>,
     /// Empty, or a path such as `/app`.
     chroot: String,
-    request_timeout: Duration,
 }
 
 impl Drop for Handle {
@@ -94,6 +103,8 @@ impl Client {
             max_outgoing_bytes: options.max_outgoing_bytes,
             max_requests: options.max_requests,
             auth: options.auth,
+            sasl: None,
+            read_only: options.read_only,
             seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
             hosts,
         };
@@ -102,11 +113,21 @@ impl Client {
         let handle = Handle {
             shared,
             chroot: chroot.unwrap_or_default(),
-            request_timeout: options.request_timeout,
         };
         Ok(Self {
             handle: Arc::new(handle),
+            request_timeout: options.request_timeout,
         })
+    }
+
+    /// The same session with another deadline for the calls made through this handle
+    /// ([`ConnectOptions::request_timeout`]).
+    #[must_use]
+    pub fn with_request_timeout(&self, timeout: Duration) -> Self {
+        Self {
+            handle: Arc::clone(&self.handle),
+            request_timeout: timeout.min(crate::options::FOREVER),
+        }
     }
 
     /// Waits until a server serves the session.
@@ -116,8 +137,8 @@ impl Client {
     pub async fn connected(&self, limit: Duration) -> Result<(), ConnectError> {
         let start = driver::now();
         let mut state = self.handle.shared.state();
-        let standing = state
-            .wait_for(|state| matches!(state, SessionState::Connected | SessionState::Ended(_)));
+        let standing =
+            state.wait_for(|state| state.is_connected() || matches!(state, SessionState::Ended(_)));
         match timeout(limit, standing).await {
             Ok(Ok(state)) => match &*state {
                 SessionState::Ended(end) => Err(end.clone().into()),
@@ -156,6 +177,50 @@ impl Client {
     #[must_use]
     pub fn last_zxid(&self) -> Zxid {
         self.handle.shared.lock().session.last_zxid()
+    }
+
+    /// What the session has done so far, and how much is under way, in numbers for an exporter of metrics.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.handle.shared.lock().session.counters()
+    }
+
+    /// Proves one more identity, such as `("digest", b"user:password")`, now and at every later connect. Returns when the
+    /// server has taken it; requests made after the call are done under it.
+    ///
+    /// # Errors
+    /// Refused credentials end the session, as they do when they are given at connect.
+    ///
+    /// # Cancel safety
+    /// The identity stays with the session even if the future is dropped. The future has no deadline of its own: without
+    /// a connection it waits for the next one.
+    pub fn add_auth(
+        &self,
+        scheme: &str,
+        credentials: &[u8],
+    ) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let (token, answer) = oneshot::channel();
+        let shared = &self.handle.shared;
+        let mut inner = shared.lock();
+        inner
+            .session
+            .add_auth(driver::now(), scheme, credentials, token);
+        if matches!(inner.session.state(), SessionState::Ended(_)) {
+            while shared.deliver(&mut inner).is_some() {}
+        }
+        drop(inner);
+        shared.wake();
+        let (scheme, after) = (scheme.to_owned(), self.request_timeout);
+        async move {
+            match answer.await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(call::named(OpCode::AUTH, scheme, error, after)),
+                Err(_) => {
+                    let lost = CallError::Lost(Outcome::Unknown);
+                    Err(call::named(OpCode::AUTH, scheme, lost, after))
+                }
+            }
+        }
     }
 
     /// Closes the session: its ephemeral znodes go at once. Requests made before are answered first. Waits for the

@@ -2,12 +2,15 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use zk_proto::four_letter::ServerVersion;
-use zk_proto::record::{AddWatchMode, AddWatchRequest, EventType, Request};
-use zk_proto::{DecodeError, OpCode, path};
+use zk_proto::record::{
+    AddWatchMode, AddWatchRequest, EventType, RemoveWatchesRequest, Request, WatcherType,
+};
+use zk_proto::{DecodeError, ErrorCode, path};
 
 use super::Client;
 use super::call::strip;
@@ -65,6 +68,23 @@ pub enum WatchItem {
     /// Events may be missing here: the connection was away (servers do not catch persistent watches up), or the reader
     /// was slower than [`PersistentWatch::QUEUE_MAX`] events. The watch stands; read again what it watches.
     Gap,
+    /// The server that now serves the session is older than 3.6 and cannot watch: nothing is told until a gap says that
+    /// the watch stands again, on another server.
+    Suspended,
+}
+
+impl Watch {
+    /// Removes the watch from the server too, unless others of this client wait at its path, and waits for the answer.
+    /// Dropping a watch instead costs nothing, and leaves the server's to fire unheard.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] before 3.5. The watch is forgotten on this side in any case.
+    ///
+    /// # Cancel safety
+    /// The watch is forgotten on this side even if the future is dropped.
+    pub async fn remove(self) -> Result<(), Error> {
+        self.registration.remove().await
+    }
 }
 
 impl PersistentWatch {
@@ -84,9 +104,23 @@ impl PersistentWatch {
                 let path = strip(&self.registration.chroot, &event.path);
                 Ok(WatchItem::Event(WatchedEvent { path, ..event }))
             }
-            Some(WatchItem::Gap) => Ok(WatchItem::Gap),
+            Some(item) => Ok(item),
             None => Err(self.registration.end()),
         }
+    }
+}
+
+impl PersistentWatch {
+    /// Removes the watch from the server too, unless others of this client wait at its path, and waits for the answer.
+    /// Dropping it does the same without waiting.
+    ///
+    /// # Errors
+    /// Those of every call. The watch is forgotten on this side in any case.
+    ///
+    /// # Cancel safety
+    /// The watch is forgotten on this side even if the future is dropped.
+    pub async fn remove(self) -> Result<(), Error> {
+        self.registration.remove().await
     }
 }
 
@@ -96,9 +130,44 @@ struct Registration {
     shared: Arc<Shared>,
     watcher: WatcherId,
     chroot: String,
+    timeout: Duration,
 }
 
 impl Registration {
+    /// Forgets the watcher, and has the server forget its watch if nobody else needs it.
+    fn remove(self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        let released = {
+            let mut inner = self.shared.lock();
+            inner.watchers.remove(&self.watcher);
+            inner.session.release_watcher(self.watcher)
+        };
+        let sent = released.map(|full| {
+            let request = Request::RemoveWatches(RemoveWatchesRequest {
+                path: &full,
+                watcher_type: WatcherType::ANY,
+            });
+            let path = strip(&self.chroot, &full);
+            super::call::send(
+                &self.shared,
+                self.timeout,
+                &path,
+                &request,
+                None,
+                |_: &Bytes| Ok(()),
+            )
+        });
+        async move {
+            match sent {
+                Some(sent) => match sent.await {
+                    // It has fired meanwhile, or went with a connection.
+                    Err(error) if error.code() == Some(ErrorCode::NO_WATCHER) => Ok(()),
+                    result => result,
+                },
+                None => Ok(()),
+            }
+        }
+    }
+
     fn end(&self) -> SessionEnd {
         match self.shared.lock().session.state() {
             SessionState::Ended(end) => end.clone(),
@@ -152,7 +221,7 @@ impl Client {
     /// namespace costs one watch on the server, and each change costs one event that names its znode.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the server is older than 3.6.0 or does not tell its version.
+    /// [`Error::Unsupported`] where the server is older than 3.6.
     ///
     /// # Cancel safety
     /// Safe: the watch goes with the future.
@@ -162,8 +231,6 @@ impl Client {
         mode: AddWatchMode,
     ) -> Result<PersistentWatch, Error> {
         path::check(path)?;
-        self.require(OpCode::ADD_WATCH, ServerVersion::new(3, 6, 0))
-            .await?;
         let (sink, events) = mpsc::channel(PersistentWatch::QUEUE_MAX + 1);
         let registration = self.registration();
         let kind = match mode {
@@ -214,19 +281,13 @@ impl Client {
         Ok(version)
     }
 
-    async fn require(&self, op: OpCode, needed: ServerVersion) -> Result<(), Error> {
-        match self.server_version().await? {
-            Some(version) if version >= needed => Ok(()),
-            server => Err(Error::Unsupported { op, needed, server }),
-        }
-    }
-
     fn registration(&self) -> Registration {
-        let watcher = WatcherId(self.shared().lock().take_id());
+        let watcher = WatcherId(self.shared().lock().take_watcher());
         Registration {
             shared: Arc::clone(self.shared()),
             watcher,
             chroot: self.chroot().to_owned(),
+            timeout: self.request_timeout,
         }
     }
 }

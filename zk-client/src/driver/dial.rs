@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zk_proto::HostPort;
-use zk_proto::four_letter::{SRVR, ServerVersion, parse_srvr};
+use zk_proto::four_letter::{ISRO, SRVR, ServerVersion, parse_srvr};
 
 /// Connects to one of the host's addresses: all are tried, in a random order. The caller bounds the time.
 pub(crate) async fn dial(host: HostPort) -> io::Result<TcpStream> {
@@ -32,21 +32,35 @@ pub(crate) async fn dial(host: HostPort) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// How long a server may take to tell its version.
-const SRVR_TIMEOUT: Duration = Duration::from_secs(2);
-/// The longest answer to `srvr` that is read, in bytes; real ones have about 300.
-const SRVR_BYTES_MAX: u64 = 16 * 1024;
+/// How long a server may take to answer a four-letter word.
+const WORD_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest answer that is read, in bytes; real ones have about 300.
+const WORD_BYTES_MAX: u64 = 16 * 1024;
 
 /// Asks the server at an address for its version; `None` when it does not tell.
 pub(crate) async fn server_version(address: SocketAddr) -> Option<ServerVersion> {
     let ask = async {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        stream.write_all(SRVR).await?;
-        let mut answer = Vec::new();
-        stream.take(SRVR_BYTES_MAX).read_to_end(&mut answer).await?;
-        Ok::<_, io::Error>(answer)
+        let stream = TcpStream::connect(address).await?;
+        four_letter_word(stream, SRVR).await
     };
-    let answer = timeout(SRVR_TIMEOUT, ask).await.ok()?.ok()?;
-    parse_srvr(&String::from_utf8_lossy(&answer)).map(|srvr| srvr.version)
+    let answer = timeout(WORD_TIMEOUT, ask).await.ok()?.ok()?;
+    parse_srvr(&answer).map(|srvr| srvr.version)
+}
+
+/// Asks a server whether it takes writes; one that does not tell does not.
+pub(crate) async fn is_writable(host: HostPort) -> bool {
+    let ask = async {
+        let stream = dial(host).await?;
+        four_letter_word(stream, ISRO).await
+    };
+    let answer = timeout(WORD_TIMEOUT, ask).await;
+    answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.trim() == "rw"))
+}
+
+async fn four_letter_word(mut stream: TcpStream, word: &[u8]) -> io::Result<String> {
+    stream.set_nodelay(true)?;
+    stream.write_all(word).await?;
+    let mut answer = Vec::new();
+    stream.take(WORD_BYTES_MAX).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }

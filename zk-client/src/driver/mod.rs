@@ -15,18 +15,17 @@ use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tracing::{debug, info};
+use zk_proto::HostPort;
 use zk_proto::four_letter::ServerVersion;
 
 use crate::client::{WatchItem, WatchedEvent};
-use crate::session::{CallError, Input, Output, Reply, Session, SessionState, WatcherId};
+use crate::session::{
+    CallError, Input, Output, Reply, SaslAnswer, Session, SessionState, WatcherId,
+};
 pub(crate) use dial::server_version;
 
 /// What a request carries through the session and gets its answer by.
-#[derive(Debug)]
-pub(crate) struct Token {
-    pub(crate) call: u64,
-    pub(crate) reply: oneshot::Sender<Result<Reply, CallError>>,
-}
+pub(crate) type Token = oneshot::Sender<Result<Reply, CallError>>;
 
 /// Where a watcher's events go.
 #[derive(Debug)]
@@ -47,7 +46,7 @@ pub(crate) struct Shared {
 pub(crate) struct Inner {
     pub(crate) session: Session<Token>,
     pub(crate) watchers: HashMap<WatcherId, Sink>,
-    pub(crate) next_id: u64,
+    pub(crate) next_watcher: u64,
     /// The address that serves the session.
     pub(crate) peer: Option<SocketAddr>,
     /// The version of the server at an address, once it was asked.
@@ -55,9 +54,9 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    pub(crate) const fn take_id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
+    pub(crate) const fn take_watcher(&mut self) -> u64 {
+        self.next_watcher += 1;
+        self.next_watcher
     }
 }
 
@@ -68,7 +67,7 @@ impl Shared {
             inner: Mutex::new(Inner {
                 session,
                 watchers: HashMap::new(),
-                next_id: 0,
+                next_watcher: 0,
                 peer: None,
                 version: None,
             }),
@@ -97,7 +96,7 @@ impl Shared {
                 Output::Connect(host) => return Some(SocketOrder::Connect(host)),
                 Output::Disconnect => return Some(SocketOrder::Disconnect),
                 // Whoever does not wait any more needs no answer.
-                Output::Completed(token, result) => drop(token.reply.send(result)),
+                Output::Completed(token, result) => drop(token.send(result)),
                 Output::Event(watcher, event_type, path) => {
                     tell(
                         &mut inner.watchers,
@@ -105,13 +104,15 @@ impl Shared {
                         WatchedEvent { event_type, path },
                     );
                 }
-                Output::Gap(watchers) => {
-                    for watcher in watchers {
-                        if let Some(Sink::Persistent(queue)) = inner.watchers.get(&watcher) {
-                            // A full queue ends with a gap already.
-                            let _ = queue.try_send(WatchItem::Gap);
-                        }
-                    }
+                Output::Gap(watchers) => tell_all(inner, &watchers, &WatchItem::Gap),
+                Output::Suspended(watchers) => tell_all(inner, &watchers, &WatchItem::Suspended),
+                Output::AskVersion(ask) => return Some(SocketOrder::AskVersion(ask)),
+                Output::ProbeWritable(probe, host) => {
+                    return Some(SocketOrder::ProbeWritable(probe, host));
+                }
+                Output::Sasl(_) => {
+                    let refusal = SaslAnswer::Failed("there is no mechanism".to_owned());
+                    inner.session.handle_input(now(), Input::Sasl(refusal));
                 }
                 Output::State(state) => {
                     info!(session = %inner.session.id(), host = %inner.session.current_host(), ?state, "zookeeper session");
@@ -123,6 +124,15 @@ impl Shared {
             }
         }
         None
+    }
+}
+
+fn tell_all(inner: &Inner, watchers: &[WatcherId], item: &WatchItem) {
+    for watcher in watchers {
+        if let Some(Sink::Persistent(queue)) = inner.watchers.get(watcher) {
+            // A full queue ends with a gap already.
+            let _ = queue.try_send(item.clone());
+        }
     }
 }
 
@@ -148,8 +158,44 @@ fn tell(watchers: &mut HashMap<WatcherId, Sink>, watcher: WatcherId, event: Watc
 }
 
 pub(crate) enum SocketOrder {
-    Connect(zk_proto::HostPort),
+    Connect(HostPort),
     Disconnect,
+    AskVersion(u64),
+    ProbeWritable(u64, HostPort),
+}
+
+/// Asks the server that serves for its version, and tells the session.
+fn ask_version(shared: &Arc<Shared>, peer: Option<SocketAddr>, ask: u64) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let version = match peer {
+            Some(peer) => server_version(peer).await,
+            None => None,
+        };
+        let mut inner = shared.lock();
+        if let Some(peer) = peer.filter(|peer| inner.peer == Some(*peer)) {
+            inner.version = Some((peer, version));
+        }
+        inner
+            .session
+            .handle_input(now(), Input::Version { ask, version });
+        drop(inner);
+        shared.wake();
+    });
+}
+
+/// Asks a server whether it takes writes, and tells the session.
+fn probe_writable(shared: &Arc<Shared>, host: HostPort, probe: u64) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let writable = dial::is_writable(host).await;
+        let mut inner = shared.lock();
+        inner
+            .session
+            .handle_input(now(), Input::Probed { probe, writable });
+        drop(inner);
+        shared.wake();
+    });
 }
 
 /// Runs the session until it is over. Whoever waits is told so even if the future is dropped before its first poll.
@@ -187,7 +233,7 @@ const READ_BYTES: usize = 64 * 1024;
 impl Socket {
     /// Brings session and socket level: outputs are done, outgoing bytes are written as far as the socket takes them.
     /// Returns when the session wants to be woken; `None` when it is over.
-    fn step(&mut self, shared: &Shared) -> Option<Instant> {
+    fn step(&mut self, shared: &Arc<Shared>) -> Option<Instant> {
         loop {
             let due = shared.lock().session.poll_timeout();
             if due.is_some_and(|at| now() >= at)
@@ -226,6 +272,14 @@ impl Socket {
                         let _ = stream.try_write(&self.output);
                     }
                     self.close();
+                    continue;
+                }
+                Some(SocketOrder::AskVersion(ask)) => {
+                    ask_version(shared, inner.peer, ask);
+                    continue;
+                }
+                Some(SocketOrder::ProbeWritable(probe, host)) => {
+                    probe_writable(shared, host, probe);
                     continue;
                 }
                 None => drop(guard),

@@ -49,6 +49,23 @@ impl Hosts {
         )
     }
 
+    /// The place of the server to try now.
+    pub(super) const fn index(&self) -> usize {
+        self.next
+    }
+
+    /// The server after the one at `index`, and its place.
+    pub(super) fn after(&self, index: usize) -> Option<(usize, HostPort)> {
+        let next = (index + 1) % self.len();
+        let attempt = self.list.get(next)?;
+        Some((next, attempt.host.clone()))
+    }
+
+    /// The server at `index` is the one to try now.
+    pub(super) const fn prefer(&mut self, index: usize) {
+        self.next = index;
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.list.len().max(1)

@@ -1,9 +1,12 @@
 //! The book of watches: who waits for what, and what must be registered again after a reconnect.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use zk_proto::record::{EventType, SetWatches2Request, SetWatchesRequest};
 use zk_proto::{Zxid, path};
+
+use super::calls::CallId;
 
 /// Names a watcher of this session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,67 +38,107 @@ impl WatchKind {
 /// Watchers by path. Paths are the server's, chroot included.
 #[derive(Debug, Default)]
 pub(super) struct WatchBook {
-    paths: BTreeMap<String, Vec<(WatchKind, WatcherId)>>,
-    watchers: HashMap<WatcherId, String>,
+    paths: BTreeMap<Arc<str>, Vec<(WatchKind, WatcherId)>>,
+    watchers: HashMap<WatcherId, Arc<str>>,
     /// How many recursive watchers there are: without one, an event's ancestors are not looked up.
     recursive: usize,
+    /// How many persistent watchers there are, recursive ones among them.
+    persistent: usize,
+    /// The calls whose answers watchers wait for.
+    wishes: HashMap<WatcherId, CallId>,
+    /// Watches that requests under way ask for.
+    under_way: HashMap<Arc<str>, Vec<WatchKind>>,
 }
 
 impl WatchBook {
-    pub(super) fn add(&mut self, watched: String, kind: WatchKind, watcher: WatcherId) {
-        self.count(kind, 1);
-        self.paths
-            .entry(watched.clone())
+    /// A watcher will stand once the call is answered.
+    pub(super) fn wish(&mut self, watcher: WatcherId, call: CallId) {
+        self.wishes.insert(watcher, call);
+    }
+
+    /// The call is answered, or the watcher does not want it any more.
+    pub(super) fn wish_no_more(&mut self, watcher: WatcherId) -> Option<CallId> {
+        self.wishes.remove(&watcher)
+    }
+
+    /// A request that leaves this watch is under way.
+    pub(super) fn expect(&mut self, path: &Arc<str>, kind: WatchKind) {
+        self.under_way
+            .entry(Arc::clone(path))
             .or_default()
-            .push((kind, watcher));
-        self.watchers.insert(watcher, watched);
+            .push(kind);
     }
 
-    pub(super) fn contains(&self, watcher: WatcherId) -> bool {
-        self.watchers.contains_key(&watcher)
+    /// It is no more.
+    pub(super) fn expect_no_more(&mut self, path: &Arc<str>, kind: WatchKind) {
+        if let Some(kinds) = self.under_way.get_mut(path) {
+            if let Some(at) = kinds.iter().position(|own| *own == kind) {
+                kinds.swap_remove(at);
+            }
+            if kinds.is_empty() {
+                self.under_way.remove(path);
+            }
+        }
     }
 
-    /// Whether anybody waits for events of exactly this path.
-    pub(super) fn has_path(&self, watched: &str) -> bool {
-        self.paths.contains_key(watched)
+    pub(super) fn add(&mut self, path: Arc<str>, kind: WatchKind, watcher: WatcherId) {
+        self.count(kind, 1);
+        self.watchers.insert(watcher, Arc::clone(&path));
+        self.paths.entry(path).or_default().push((kind, watcher));
     }
 
-    /// Forgets a watcher. Returns the path of a persistent one: the server may have to be told.
-    pub(super) fn remove(&mut self, watcher: WatcherId) -> Option<String> {
-        let watched = self.watchers.remove(&watcher)?;
-        let list = self.paths.get_mut(&watched)?;
+    /// How many watchers stand.
+    pub(super) fn len(&self) -> usize {
+        self.watchers.len()
+    }
+
+    /// How many of them are persistent.
+    pub(super) const fn persistent_count(&self) -> usize {
+        self.persistent
+    }
+
+    /// Whether anybody waits for events of exactly this path, or will.
+    pub(super) fn is_wanted(&self, path: &str) -> bool {
+        self.paths.contains_key(path) || self.under_way.contains_key(path)
+    }
+
+    /// Whether the server has a watch of this kind at exactly this path, as far as it has those of the book (`stand`).
+    pub(super) fn on_server(&self, path: &str, kind: WatchKind, stand: bool) -> bool {
+        let booked = stand && self.has(path, kind);
+        booked
+            || self
+                .under_way
+                .get(path)
+                .is_some_and(|kinds| kinds.contains(&kind))
+    }
+
+    /// Whether a recursive watcher stands at exactly this path.
+    pub(super) fn has_recursive(&self, path: &str) -> bool {
+        self.recursive > 0 && self.has(path, WatchKind::PersistentRecursive)
+    }
+
+    fn has(&self, path: &str, kind: WatchKind) -> bool {
+        self.paths
+            .get(path)
+            .is_some_and(|list| list.iter().any(|(own, _)| *own == kind))
+    }
+
+    /// Forgets a watcher. Returns where it stood and for what it waited.
+    pub(super) fn remove(&mut self, watcher: WatcherId) -> Option<(Arc<str>, WatchKind)> {
+        let path = self.watchers.remove(&watcher)?;
+        let list = self.paths.get_mut(&path)?;
         let at = list.iter().position(|(_, id)| *id == watcher)?;
         let (kind, _) = list.swap_remove(at);
         if list.is_empty() {
-            self.paths.remove(&watched);
+            self.paths.remove(&path);
         }
         self.count(kind, -1);
-        kind.is_persistent().then_some(watched)
+        Some((path, kind))
     }
 
     /// Who is told of an event. One-shot watchers that are told are forgotten.
     pub(super) fn fire(&mut self, event: EventType, at: &str) -> Vec<WatcherId> {
-        let mut told = Vec::new();
-        if let Some(list) = self.paths.get_mut(at) {
-            let mut fired = Vec::new();
-            list.retain(|&(kind, watcher)| {
-                let hit = hits(kind, event);
-                if hit {
-                    told.push(watcher);
-                }
-                let keep = !hit || kind.is_persistent();
-                if !keep {
-                    fired.push(watcher);
-                }
-                keep
-            });
-            if list.is_empty() {
-                self.paths.remove(at);
-            }
-            for watcher in fired {
-                self.watchers.remove(&watcher);
-            }
-        }
+        let mut told = self.fire_at(at, |kind| hits(kind, event));
         if self.recursive > 0 && event != EventType::NODE_CHILDREN_CHANGED {
             let mut ancestor = path::parent(at);
             while let Some(above) = ancestor {
@@ -111,8 +154,41 @@ impl WatchBook {
         told
     }
 
+    /// Who is told that a child of `at` has come or gone, where the server does not say so itself.
+    pub(super) fn fire_children(&mut self, at: &str, persistent_too: bool) -> Vec<WatcherId> {
+        self.fire_at(at, |kind| match kind {
+            WatchKind::Child => true,
+            WatchKind::Persistent => persistent_too,
+            _ => false,
+        })
+    }
+
+    fn fire_at(&mut self, at: &str, is_told: impl Fn(WatchKind) -> bool) -> Vec<WatcherId> {
+        let mut told = Vec::new();
+        let Some(list) = self.paths.get_mut(at) else {
+            return told;
+        };
+        list.retain(|&(kind, watcher)| {
+            let hit = is_told(kind);
+            if hit {
+                told.push(watcher);
+                if !kind.is_persistent() {
+                    self.watchers.remove(&watcher);
+                }
+            }
+            !hit || kind.is_persistent()
+        });
+        if list.is_empty() {
+            self.paths.remove(at);
+        }
+        told
+    }
+
     /// The watchers of persistent watches.
     pub(super) fn persistent(&self) -> Vec<WatcherId> {
+        if self.persistent == 0 {
+            return Vec::new();
+        }
         self.paths
             .values()
             .flatten()
@@ -121,43 +197,54 @@ impl WatchBook {
             .collect()
     }
 
-    /// Everything to register again, cut into requests of at most about `bytes_max` bytes of paths each. A path is in
-    /// each list of a kind once, however many watchers it has.
-    pub(super) fn rearm(
+    /// The one-shot watches to register again, cut into requests of at most about `bytes_max` bytes of paths each. A
+    /// path is in each list of a kind once, however many watchers it has.
+    pub(super) fn one_shots(
+        &self,
+        relative_zxid: Zxid,
+        bytes_max: usize,
+    ) -> Vec<SetWatchesRequest<'_>> {
+        let kinds = [WatchKind::Data, WatchKind::Exist, WatchKind::Child];
+        let batches = self.batches(relative_zxid, bytes_max, &kinds);
+        batches.into_iter().map(|batch| batch.one_shot).collect()
+    }
+
+    /// The persistent watches to register again, likewise.
+    pub(super) fn persistent_batches(
         &self,
         relative_zxid: Zxid,
         bytes_max: usize,
     ) -> Vec<SetWatches2Request<'_>> {
-        let empty = || SetWatches2Request {
-            one_shot: SetWatchesRequest {
-                relative_zxid,
-                data: vec![],
-                exist: vec![],
-                child: vec![],
-            },
-            persistent: vec![],
-            persistent_recursive: vec![],
-        };
+        let kinds = [WatchKind::Persistent, WatchKind::PersistentRecursive];
+        self.batches(relative_zxid, bytes_max, &kinds)
+    }
+
+    fn batches(
+        &self,
+        relative_zxid: Zxid,
+        bytes_max: usize,
+        kinds: &[WatchKind],
+    ) -> Vec<SetWatches2Request<'_>> {
         let mut batches = Vec::new();
-        let mut batch = empty();
+        let mut batch = no_watches(relative_zxid);
         let mut bytes = 0;
-        for (watched, list) in &self.paths {
-            for kind in ALL_KINDS
-                .into_iter()
-                .filter(|kind| list.iter().any(|(own, _)| own == kind))
+        for (path, list) in &self.paths {
+            for kind in kinds
+                .iter()
+                .filter(|kind| list.iter().any(|(own, _)| own == *kind))
             {
-                let cost = watched.len() + 4;
+                let cost = path.len() + 4;
                 if bytes > 0 && bytes + cost > bytes_max {
-                    batches.push(std::mem::replace(&mut batch, empty()));
+                    batches.push(std::mem::replace(&mut batch, no_watches(relative_zxid)));
                     bytes = 0;
                 }
                 bytes += cost;
                 match kind {
-                    WatchKind::Data => batch.one_shot.data.push(watched),
-                    WatchKind::Exist => batch.one_shot.exist.push(watched),
-                    WatchKind::Child => batch.one_shot.child.push(watched),
-                    WatchKind::Persistent => batch.persistent.push(watched),
-                    WatchKind::PersistentRecursive => batch.persistent_recursive.push(watched),
+                    WatchKind::Data => batch.one_shot.data.push(path),
+                    WatchKind::Exist => batch.one_shot.exist.push(path),
+                    WatchKind::Child => batch.one_shot.child.push(path),
+                    WatchKind::Persistent => batch.persistent.push(path),
+                    WatchKind::PersistentRecursive => batch.persistent_recursive.push(path),
                 }
             }
         }
@@ -171,16 +258,25 @@ impl WatchBook {
         if matches!(kind, WatchKind::PersistentRecursive) {
             self.recursive = self.recursive.saturating_add_signed(by);
         }
+        if kind.is_persistent() {
+            self.persistent = self.persistent.saturating_add_signed(by);
+        }
     }
 }
 
-const ALL_KINDS: [WatchKind; 5] = [
-    WatchKind::Data,
-    WatchKind::Exist,
-    WatchKind::Child,
-    WatchKind::Persistent,
-    WatchKind::PersistentRecursive,
-];
+/// Registers nothing.
+pub(super) const fn no_watches<'a>(relative_zxid: Zxid) -> SetWatches2Request<'a> {
+    SetWatches2Request {
+        one_shot: SetWatchesRequest {
+            relative_zxid,
+            data: vec![],
+            exist: vec![],
+            child: vec![],
+        },
+        persistent: vec![],
+        persistent_recursive: vec![],
+    }
+}
 
 /// Whether an event at the watcher's own path is one that it waits for.
 const fn hits(kind: WatchKind, event: EventType) -> bool {
@@ -207,7 +303,7 @@ mod tests {
     fn book(entries: &[(&str, WatchKind, u64)]) -> WatchBook {
         let mut book = WatchBook::default();
         for (at, kind, id) in entries {
-            book.add((*at).to_owned(), *kind, WatcherId(*id));
+            book.add((*at).into(), *kind, WatcherId(*id));
         }
         book
     }
@@ -221,7 +317,8 @@ mod tests {
         );
         assert_eq!(book.fire(EventType::NODE_DATA_CHANGED, "/a"), []);
         assert_eq!(book.fire(EventType::NODE_DELETED, "/a"), [WatcherId(2)]);
-        assert!(book.rearm(Zxid(0), 1000).is_empty());
+        assert!(book.one_shots(Zxid(0), 1000).is_empty());
+        assert_eq!(book.len(), 0);
     }
 
     #[test]
@@ -241,49 +338,64 @@ mod tests {
     }
 
     #[test]
-    fn a_persistent_watcher_that_goes_names_its_path_once() {
+    fn a_recursive_watcher_tells_for_the_child_watchers_of_its_path() {
+        let mut book = book(&[
+            ("/a", WatchKind::PersistentRecursive, 1),
+            ("/a", WatchKind::Child, 2),
+            ("/a", WatchKind::Persistent, 3),
+        ]);
+        assert!(book.has_recursive("/a") && !book.has_recursive("/"));
+        assert_eq!(book.fire_children("/a", true), [WatcherId(2), WatcherId(3)]);
+        assert_eq!(book.fire_children("/a", false), []);
+    }
+
+    #[test]
+    fn a_watcher_that_goes_names_its_path() {
         let mut book = book(&[
             ("/a", WatchKind::Persistent, 1),
             ("/a", WatchKind::Persistent, 2),
             ("/a", WatchKind::Data, 3),
         ]);
-        assert_eq!(book.remove(WatcherId(3)), None);
-        assert_eq!(book.remove(WatcherId(1)).as_deref(), Some("/a"));
+        assert_eq!(
+            book.remove(WatcherId(3)),
+            Some(("/a".into(), WatchKind::Data))
+        );
+        assert_eq!(
+            book.remove(WatcherId(1)),
+            Some(("/a".into(), WatchKind::Persistent))
+        );
         assert_eq!(book.remove(WatcherId(1)), None);
-        assert!(book.has_path("/a"), "another one waits");
-        assert_eq!(book.remove(WatcherId(2)).as_deref(), Some("/a"));
-        assert!(!book.has_path("/a") && book.persistent().is_empty());
+        assert!(book.is_wanted("/a"), "another one waits");
+        book.remove(WatcherId(2));
+        assert!(!book.is_wanted("/a") && book.persistent().is_empty());
+        let path = "/a".into();
+        book.expect(&path, WatchKind::Child);
+        assert!(book.is_wanted("/a"), "one is under way");
+        book.expect_no_more(&path, WatchKind::Child);
+        assert!(!book.is_wanted("/a"));
     }
 
     #[test]
     fn what_is_registered_again_is_cut_under_the_limit_and_complete() {
         let mut book = WatchBook::default();
         for id in 0..100 {
-            book.add(format!("/node-{id:03}"), WatchKind::Data, WatcherId(id));
-            book.add(
-                format!("/node-{id:03}"),
-                WatchKind::Data,
-                WatcherId(1000 + id),
-            );
+            let path: Arc<str> = format!("/node-{id:03}").into();
+            book.add(Arc::clone(&path), WatchKind::Data, WatcherId(id));
+            book.add(path, WatchKind::Data, WatcherId(1000 + id));
         }
         book.add("/p".into(), WatchKind::Persistent, WatcherId(5000));
-        let batches = book.rearm(Zxid(9), 130);
-        assert!(batches.iter().all(
-            |batch| batch.one_shot.data.len() <= 10 && batch.one_shot.relative_zxid == Zxid(9)
-        ));
-        assert_eq!(
+        let batches = book.one_shots(Zxid(9), 130);
+        assert!(
             batches
                 .iter()
-                .map(|batch| batch.one_shot.data.len())
-                .sum::<usize>(),
+                .all(|batch| batch.data.len() <= 10 && batch.relative_zxid == Zxid(9))
+        );
+        assert_eq!(
+            batches.iter().map(|batch| batch.data.len()).sum::<usize>(),
             100
         );
-        assert_eq!(
-            batches
-                .iter()
-                .map(|batch| batch.persistent.len())
-                .sum::<usize>(),
-            1
-        );
+        let batches = book.persistent_batches(Zxid(9), 130);
+        assert_eq!(batches.len(), 1);
+        assert_eq!(batches[0].persistent, ["/p"]);
     }
 }

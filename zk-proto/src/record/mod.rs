@@ -41,6 +41,7 @@ pub use watch::{
 use bytes::BytesMut;
 
 use crate::error::{DecodeError, DecodeErrorKind};
+use crate::four_letter::ServerVersion;
 use crate::jute::{Decode, Encode, Reader};
 use crate::opcode::OpCode;
 
@@ -142,6 +143,24 @@ impl<'a> Request<'a> {
             Self::AddWatch(_) => OpCode::ADD_WATCH,
             Self::WhoAmI => OpCode::WHO_AM_I,
             Self::CloseSession => OpCode::CLOSE_SESSION,
+        }
+    }
+
+    /// The first server version that can read this request: that of its opcode, or of the newest thing in it.
+    #[must_use]
+    pub fn since(&self) -> ServerVersion {
+        let own = self.opcode().since();
+        match self {
+            Self::Multi(multi) => {
+                let ops = multi.ops.iter().map(|op| op.opcode().since());
+                ops.fold(own, ServerVersion::max)
+            }
+            Self::CheckWatches(request) | Self::RemoveWatches(request)
+                if request.watcher_type.0 > WatcherType::ANY.0 =>
+            {
+                ServerVersion::new(3, 9, 0)
+            }
+            _ => own,
         }
     }
 

@@ -64,7 +64,9 @@ pub enum MultiOp<'a> {
 }
 
 impl MultiOp<'_> {
-    const fn opcode(&self) -> OpCode {
+    /// The operation's number.
+    #[must_use]
+    pub const fn opcode(&self) -> OpCode {
         match self {
             Self::Create(_) => OpCode::CREATE,
             Self::Create2(_) => OpCode::CREATE2,

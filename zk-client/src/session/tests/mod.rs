@@ -1,16 +1,23 @@
 //! The session against a peer that is written down frame by frame, on a clock that only the test moves.
 
+mod login;
+mod newer;
+mod overdue;
+
 use std::borrow::Cow;
 
+use zk_proto::frame;
 use zk_proto::record::{
-    CreateMode, CreateRequest, ExistsRequest, GetChildrenRequest, GetDataRequest, KeeperState,
-    SetWatchesRequest,
+    ConnectRequest, ConnectResponse, CreateMode, CreateRequest, ExistsRequest, GetChildrenRequest,
+    GetDataRequest, KeeperState, ReplyHeader, Request, SetWatchesRequest, WatcherEvent,
 };
-use zk_proto::{Acl, Stat};
+use zk_proto::{Acl, Decode, Encode, OpCode, Reader, Stat};
 
 use super::*;
 
 const T: Duration = Duration::from_secs(9);
+/// A server that has everything.
+const NEW: ServerVersion = ServerVersion::new(3, 9, 0);
 
 /// The session, its clock, and what it has said so far.
 struct Peer {
@@ -19,6 +26,10 @@ struct Peer {
     completed: Vec<(&'static str, Result<Reply, CallError>)>,
     events: Vec<(WatcherId, EventType, String)>,
     gaps: usize,
+    suspensions: usize,
+    asks: Vec<u64>,
+    probes: Vec<(u64, HostPort)>,
+    sasl: Vec<SaslStep>,
     states: Vec<SessionState>,
     connects: usize,
     disconnects: usize,
@@ -45,6 +56,8 @@ impl Peer {
             max_outgoing_bytes: 1024,
             max_requests: 8,
             auth: vec![],
+            sasl: None,
+            read_only: false,
             seed: 1,
         });
         Self {
@@ -53,6 +66,10 @@ impl Peer {
             completed: vec![],
             events: vec![],
             gaps: 0,
+            suspensions: 0,
+            asks: vec![],
+            probes: vec![],
+            sasl: vec![],
             states: vec![],
             connects: 0,
             disconnects: 0,
@@ -62,6 +79,10 @@ impl Peer {
 
     fn input(&mut self, input: Input<'_>) {
         self.session.handle_input(self.now, input);
+        self.outputs();
+    }
+
+    fn outputs(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::Connect(_) => self.connects += 1,
@@ -69,6 +90,10 @@ impl Peer {
                 Output::Completed(token, result) => self.completed.push((token, result)),
                 Output::Event(watcher, event, path) => self.events.push((watcher, event, path)),
                 Output::Gap(_) => self.gaps += 1,
+                Output::Suspended(_) => self.suspensions += 1,
+                Output::AskVersion(ask) => self.asks.push(ask),
+                Output::ProbeWritable(probe, host) => self.probes.push((probe, host)),
+                Output::Sasl(step) => self.sasl.push(step),
                 Output::State(state) => self.states.push(state),
             }
         }
@@ -84,8 +109,8 @@ impl Peer {
         self.now = end;
     }
 
-    fn submit(&mut self, token: &'static str, request: &Request<'_>) {
-        self.watch(token, request, None);
+    fn submit(&mut self, token: &'static str, request: &Request<'_>) -> CallId {
+        self.watch(token, request, None)
     }
 
     fn watch(
@@ -93,9 +118,28 @@ impl Peer {
         token: &'static str,
         request: &Request<'_>,
         watch: Option<(WatchKind, String, WatcherId)>,
-    ) {
-        self.session.submit(self.now, request, watch, token);
-        self.input(Input::Received(&mut BytesMut::new()));
+    ) -> CallId {
+        self.submit_until(token, request, watch, None)
+    }
+
+    fn submit_until(
+        &mut self,
+        token: &'static str,
+        request: &Request<'_>,
+        watch: Option<(WatchKind, String, WatcherId)>,
+        deadline: Option<Instant>,
+    ) -> CallId {
+        let call = self
+            .session
+            .submit(self.now, request, watch, deadline, token);
+        self.outputs();
+        call
+    }
+
+    /// Answers the question for the version that was asked last.
+    fn tell(&mut self, version: Option<ServerVersion>) {
+        let ask = *self.asks.last().expect("the version was asked for");
+        self.input(Input::Version { ask, version });
     }
 
     /// Dials until the connect request is out, and returns it.
@@ -426,6 +470,7 @@ fn persistent_watchers_are_told_of_the_gap() {
         &request,
         Some((WatchKind::PersistentRecursive, "/ns".into(), WatcherId(1))),
     );
+    peer.tell(Some(NEW));
     peer.reply(1, 3, ErrorCode::OK);
     for name in ["/ns/a", "/ns/b"] {
         peer.notify(EventType::NODE_CREATED, name);
@@ -435,6 +480,7 @@ fn persistent_watchers_are_told_of_the_gap() {
     peer.input(Input::Lost("cut".into()));
     peer.dial();
     peer.grant(5);
+    peer.tell(Some(NEW));
     assert_eq!(peer.sent(), [(-8, OpCode::SET_WATCHES2)]);
     assert_eq!(peer.gaps, 0);
     peer.reply(-8, 9, ErrorCode::OK);
@@ -609,7 +655,7 @@ fn closing_does_not_wait_for_a_dead_server() {
     let mut peer = Peer::new(1);
     peer.connect(5);
     peer.input(Input::Close);
-    peer.pass(CLOSE_TIMEOUT);
+    peer.pass(Duration::from_secs(2));
     assert_eq!(
         peer.session.state(),
         &SessionState::Ended(SessionEnd::Closed)
@@ -643,10 +689,10 @@ fn requests_are_bounded_in_size_and_number() {
 #[test]
 fn what_waits_can_be_withdrawn() {
     let mut peer = Peer::new(1);
-    peer.submit("gone", &create("/a"));
+    let gone = peer.submit("gone", &create("/a"));
     peer.submit("stays", &create("/b"));
-    assert!(peer.session.is_waiting(|token| *token == "gone"));
-    peer.session.withdraw(|token| *token == "gone");
+    assert!(peer.session.withdraw(gone));
+    assert!(!peer.session.withdraw(gone));
     peer.connect(5);
     assert_eq!(peer.sent(), [(1, OpCode::CREATE)]);
     peer.reply(1, 1, ErrorCode::OK);
@@ -671,6 +717,7 @@ fn a_watch_whose_caller_has_gone_is_not_booked() {
         &add,
         Some((WatchKind::Persistent, "/p".into(), WatcherId(2))),
     );
+    peer.tell(Some(NEW));
     peer.session.remove_watcher(peer.now, WatcherId(1));
     peer.session.remove_watcher(peer.now, WatcherId(2));
     peer.sent();
@@ -693,6 +740,7 @@ fn watches_that_others_wait_for_are_not_removed_with_a_persistent_one() {
     });
     let persistent = |id| Some((WatchKind::Persistent, "/a".to_owned(), WatcherId(id)));
     peer.watch("persistent", &add, persistent(1));
+    peer.tell(Some(NEW));
     peer.watch(
         "one-shot",
         &get("/a"),
@@ -705,9 +753,14 @@ fn watches_that_others_wait_for_are_not_removed_with_a_persistent_one() {
     assert_eq!(peer.sent(), [], "a one-shot watcher waits");
     peer.notify(EventType::NODE_DATA_CHANGED, "/a");
     assert_eq!(peer.events.len(), 1);
+    // It was the last one: the next event finds nobody, and the server is told.
+    peer.notify(EventType::NODE_DATA_CHANGED, "/a");
+    assert_eq!(peer.events.len(), 1);
+    assert_eq!(peer.sent(), [(3, OpCode::REMOVE_WATCHES)]);
+    peer.reply(3, 1, ErrorCode::OK);
 
     peer.watch("again", &add, persistent(3));
-    peer.reply(3, 2, ErrorCode::OK);
+    peer.reply(4, 2, ErrorCode::OK);
     peer.watch("under way", &add, persistent(4));
     peer.sent();
     peer.session.remove_watcher(peer.now, WatcherId(3));
