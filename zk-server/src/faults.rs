@@ -28,6 +28,15 @@ impl Server {
             .send_modify(|faults| faults.refuse = refuse);
     }
 
+    /// Becomes the read-only server of an ensemble that has lost its quorum, or a writable one again. Either way its
+    /// connections are cut. A read-only server closes the connections of clients that did not say that they accept one,
+    /// and answers writes with `NotReadOnly` (-119). Its clients' new sessions are its own: they are gone when it is
+    /// writable again. The sessions of before do not expire meanwhile, and have their full timeout afterwards.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.shared
+            .with(|core, now| core.set_read_only(now, read_only));
+    }
+
     /// Falls silent, or goes on. A paused server reads and writes nothing and lets no time pass for sessions, but keeps
     /// its connections, like a process that is stopped; sessions whose time was up meanwhile expire when it goes on.
     pub fn pause(&self, pause: bool) {

@@ -43,6 +43,7 @@ mod options;
 pub use listener::Server;
 pub use options::ServerOptions;
 pub use zk_proto::SessionId;
+pub use zk_proto::four_letter::ServerVersion;
 
 /// The program in the README compiles and runs.
 #[cfg(doctest)]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use zk_proto::four_letter::ServerVersion;
+
 /// Settings of one server; [`Default`] gives ZooKeeper's own values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerOptions {
@@ -25,6 +27,17 @@ pub struct ServerOptions {
     pub output_bytes_max: usize,
     /// How many connections there may be (10,000). More are closed as they come.
     pub connections_max: usize,
+    /// The release of ZooKeeper to behave as (3.9.5), for tests of clients against older ones: it is what `srvr` tells,
+    /// opcodes that came later are answered as unknown, and watches, notifications, `exists` and multi follow the rules
+    /// of that release. The numbers that make a difference are 3.4, 3.5.0, 3.5.1, 3.5.3, 3.6, 3.7, 3.8.4, 3.9.0 and
+    /// 3.9.2; other differences between releases are not imitated.
+    pub emulate_version: ServerVersion,
+    /// The four-letter words that are answered (`4lw.commands.whitelist`); `None` is all of them. Real servers answer
+    /// `srvr` alone unless they are told otherwise; with an empty list a client cannot learn the version.
+    pub four_letter_words: Option<Vec<String>>,
+    /// Whether it starts as the read-only server of an ensemble without a quorum (false): see
+    /// [`Server::set_read_only`](crate::Server::set_read_only).
+    pub read_only: bool,
 }
 
 impl Default for ServerOptions {
@@ -38,6 +51,9 @@ impl Default for ServerOptions {
             frame_bytes_max: zk_proto::frame::DEFAULT_MAX_BYTES,
             output_bytes_max: 16 << 20,
             connections_max: 10_000,
+            emulate_version: ServerVersion::new(3, 9, 5),
+            four_letter_words: None,
+            read_only: false,
         }
     }
 }

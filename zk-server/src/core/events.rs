@@ -61,11 +61,17 @@ impl Core {
         acl: &[Acl],
         zxid: Zxid,
     ) {
+        let guarded = self.release.guards_existence();
+        let zxid = if self.release.numbers_notifications() {
+            zxid
+        } else {
+            Zxid(-1)
+        };
         for id in told {
             let Some(connection) = self.connections.get_mut(&id) else {
                 continue;
             };
-            if access::check(acl, Perms::READ, &connection.identities).is_ok() {
+            if !guarded || access::check(acl, Perms::READ, &connection.identities).is_ok() {
                 connection.push_event(event, path, zxid);
                 let cut = connection.phase == Phase::Aborted;
                 self.ready.insert(id);

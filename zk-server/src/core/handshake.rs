@@ -23,10 +23,17 @@ impl Core {
         }
         let (min_ms, max_ms) = self.options.session_timeout_limits_ms();
         let timeout_ms = request.timeout_ms.clamp(min_ms, max_ms);
-        // A client from before the field gets an answer without it. This server is never read-only.
-        let read_only = request.read_only.map(|_| false);
+        // Here only those are welcome that have said so.
+        if self.read_only && request.read_only != Some(true) {
+            self.complain(id, &"read-only server, and the client wants to write");
+            return self.abort(id);
+        }
+        // A client from before the field gets an answer without it.
+        let read_only = request.read_only.map(|_| self.read_only);
         let session = if request.session_id == SessionId::NONE {
-            self.begin(now);
+            if !self.read_only {
+                self.begin(now);
+            }
             self.sessions.create(timeout_ms, id, now.monotonic_ms)
         } else if self.reattach(now, id, &request, timeout_ms) {
             request.session_id

@@ -31,6 +31,7 @@ mod events;
 mod handshake;
 mod multi;
 mod quota;
+mod release;
 mod request;
 mod sessions;
 mod tree;
@@ -48,6 +49,7 @@ use zk_proto::{SessionId, Zxid};
 use crate::options::{ServerOptions, millis};
 use connection::{Connection, Phase};
 use quota::Quotas;
+use release::Release;
 use sessions::Sessions;
 use tree::{Kind, Stamp, Tree};
 use watches::Watches;
@@ -71,6 +73,8 @@ pub struct ConnectionId(pub u64);
 /// The state of one server: see the [module](self) for how to drive it.
 pub struct Core {
     options: ServerOptions,
+    release: Release,
+    read_only: bool,
     tree: Tree,
     quotas: Quotas,
     sessions: Sessions,
@@ -92,11 +96,16 @@ impl Core {
     /// A server with an empty tree. `seed` makes the sessions' passwords.
     #[must_use]
     pub fn new(options: ServerOptions, seed: u64, now: Now) -> Self {
+        let release = Release(options.emulate_version);
+        let mut sessions = Sessions::new(options.tick_ms(), seed, now.wall_ms);
+        sessions.set_read_only(options.read_only, now.monotonic_ms);
         Self {
-            tree: Tree::new(),
+            release,
+            read_only: options.read_only,
+            tree: Tree::new(release.has_config()),
             quotas: Quotas::default(),
-            sessions: Sessions::new(options.tick_ms(), seed, now.wall_ms),
-            watches: Watches::default(),
+            sessions,
+            watches: Watches::new(release.keeps_watch_modes_apart()),
             connections: BTreeMap::new(),
             ready: BTreeSet::new(),
             handshakes: BTreeSet::new(),
@@ -156,7 +165,7 @@ impl Core {
             self.complain(id, &"no connect request in time");
             self.abort(id);
         }
-        if self.next_reap_ms <= now.monotonic_ms {
+        if self.next_reap_ms <= now.monotonic_ms && !self.read_only {
             self.next_reap_ms = now
                 .monotonic_ms
                 .saturating_add(millis(self.options.container_check_interval).max(1));
@@ -169,7 +178,7 @@ impl Core {
     #[must_use]
     pub fn wake_at_ms(&self) -> Option<u64> {
         let handshake = self.handshakes.first().map(|(deadline_ms, _)| *deadline_ms);
-        let reap = self.tree.has_perishable().then_some(self.next_reap_ms);
+        let reap = (self.tree.has_perishable() && !self.read_only).then_some(self.next_reap_ms);
         [self.sessions.next_deadline_ms(), handshake, reap]
             .into_iter()
             .flatten()
@@ -237,6 +246,17 @@ impl Core {
     pub fn drop_connections(&mut self) {
         for id in self.connections.keys().copied().collect::<Vec<_>>() {
             self.abort(id);
+        }
+    }
+
+    /// Becomes the read-only server of an ensemble without a quorum, or a writable one again. Either way its
+    /// connections are cut. Meanwhile no session but those of read-only clients expires; afterwards these are gone, and
+    /// all others have their full timeout.
+    pub fn set_read_only(&mut self, now: Now, read_only: bool) {
+        if self.read_only != read_only {
+            self.read_only = read_only;
+            self.drop_connections();
+            self.sessions.set_read_only(read_only, now.monotonic_ms);
         }
     }
 
@@ -354,13 +374,15 @@ impl Core {
         let Some(session) = self.sessions.remove(id) else {
             return;
         };
-        let stamp = self.begin(now);
-        let paths: Vec<_> = self.tree.ephemerals(id).cloned().collect();
-        let changes: Vec<_> = paths
-            .iter()
-            .filter_map(|path| self.tree.delete(path, stamp))
-            .collect();
-        self.commit(&changes, stamp.zxid);
+        if !session.is_local {
+            let stamp = self.begin(now);
+            let paths: Vec<_> = self.tree.ephemerals(id).cloned().collect();
+            let changes: Vec<_> = paths
+                .iter()
+                .filter_map(|path| self.tree.delete(path, stamp))
+                .collect();
+            self.commit(&changes, stamp.zxid);
+        }
         if let Some(connection) = session.connection {
             self.finish(connection);
         }

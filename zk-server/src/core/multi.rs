@@ -19,7 +19,12 @@ impl Core {
         body: &mut BytesMut,
     ) -> Result<(), ErrorCode> {
         let author = asker.author(self.begin(asker.now));
-        if !request.ops.iter().all(is_legal_in_multi) {
+        let release = self.release;
+        if !request
+            .ops
+            .iter()
+            .all(|op| is_legal_in_multi(op) && release.knows_in_multi(op))
+        {
             return Err(ErrorCode::MARSHALLING_ERROR);
         }
         let ops_count = request.ops.len();
@@ -31,6 +36,7 @@ impl Core {
                 MultiOp::Create(r) | MultiOp::Create2(r) if r.mode == CreateMode::CONTAINER => {
                     MultiOp::CreateContainer(r)
                 }
+                MultiOp::Create2(r) if !release.has_create2_in_multi() => MultiOp::Create(r),
                 op => op,
             };
             match self.tree.apply(&op, author) {

@@ -51,6 +51,13 @@ impl Core {
             session,
             identities,
         };
+        if !self.release.knows(header.opcode) {
+            return self.refuse_unknown(&asker, header);
+        }
+        if self.read_only && self.is_write(&header, session) {
+            let result = Err(ErrorCode::NOT_READ_ONLY);
+            return self.reply(&asker, header.xid, self.last_zxid, result, &[]);
+        }
         let mut body = BytesMut::new();
         let request = match Request::decode(header.opcode, &mut reader) {
             Ok(request) => request,
@@ -102,11 +109,35 @@ impl Core {
             // Here the unknown opcode is one within the multi.
             OpCode::MULTI | OpCode::MULTI_READ => self.refuse_broken(asker, header),
             _ if matches!(kind, DecodeErrorKind::UnknownOpCode(_)) => {
-                let result = Err(ErrorCode::UNIMPLEMENTED);
-                self.reply(asker, header.xid, Zxid(-1), result, &[]);
-                self.finish(asker.connection);
+                self.refuse_unknown(asker, header);
             }
             _ => self.refuse_broken(asker, header),
+        }
+    }
+
+    fn refuse_unknown(&mut self, asker: &Asker, header: RequestHeader) {
+        let result = Err(ErrorCode::UNIMPLEMENTED);
+        self.reply(asker, header.xid, Zxid(-1), result, &[]);
+        self.finish(asker.connection);
+    }
+
+    /// What a read-only server refuses. `sync` is among it: there is no leader to ask. So is the end of a session that
+    /// the ensemble knows.
+    fn is_write(&self, header: &RequestHeader, session: SessionId) -> bool {
+        match header.opcode {
+            OpCode::CREATE
+            | OpCode::CREATE2
+            | OpCode::CREATE_CONTAINER
+            | OpCode::CREATE_TTL
+            | OpCode::DELETE
+            | OpCode::SET_DATA
+            | OpCode::SET_ACL
+            | OpCode::MULTI
+            | OpCode::CHECK
+            | OpCode::RECONFIG
+            | OpCode::SYNC => true,
+            OpCode::CLOSE_SESSION => self.sessions.get(session).is_some_and(|s| !s.is_local),
+            _ => false,
         }
     }
 
@@ -179,7 +210,12 @@ impl Core {
                 if r.path.contains('\0') {
                     return Err(ErrorCode::BAD_ARGUMENTS);
                 }
-                let result = self.readable(asker, r.path).map(Znode::stat);
+                let result = if self.release.guards_existence() {
+                    self.readable(asker, r.path).map(Znode::stat)
+                } else {
+                    let znode = self.tree.get(r.path).ok_or(ErrorCode::NO_NODE);
+                    znode.map(Znode::stat)
+                };
                 if r.watch && matches!(result, Ok(_) | Err(ErrorCode::NO_NODE)) {
                     self.watches.data.add_one_shot(r.path, asker.connection);
                 }

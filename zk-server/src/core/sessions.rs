@@ -13,6 +13,8 @@ pub(super) struct Session {
     pub(super) timeout_ms: i32,
     /// The connection it has at the moment. A session outlives its connections.
     pub(super) connection: Option<ConnectionId>,
+    /// Whether it is known to a read-only server alone: it takes no transaction, and is gone when that one is writable.
+    pub(super) is_local: bool,
     deadline_ms: u64,
 }
 
@@ -27,6 +29,8 @@ pub(super) struct Sessions {
     tick_ms: u64,
     next: i64,
     secret: u64,
+    /// On a read-only server only local sessions begin and expire.
+    read_only: bool,
 }
 
 impl Sessions {
@@ -40,6 +44,7 @@ impl Sessions {
             tick_ms,
             next: time | (1 << 56),
             secret,
+            read_only: false,
         }
     }
 
@@ -59,6 +64,7 @@ impl Sessions {
             Session {
                 timeout_ms,
                 connection: Some(connection),
+                is_local: self.read_only,
                 deadline_ms,
             },
         );
@@ -104,16 +110,32 @@ impl Sessions {
 
     /// Gives a session its full timeout again.
     pub(super) fn touch(&mut self, id: SessionId, now_ms: u64) {
-        let Some(timeout_ms) = self.by_id.get(&id).map(|session| session.timeout_ms) else {
+        let Some(session) = self.by_id.get(&id) else {
             return;
         };
-        let deadline_ms = self.deadline_ms(timeout_ms, now_ms);
+        if self.read_only && !session.is_local {
+            return;
+        }
+        let deadline_ms = self.deadline_ms(session.timeout_ms, now_ms);
         if let Some(session) = self.by_id.get_mut(&id)
             && session.deadline_ms != deadline_ms
         {
             self.deadlines.remove(&(session.deadline_ms, id));
             self.deadlines.insert((deadline_ms, id));
             session.deadline_ms = deadline_ms;
+        }
+    }
+
+    /// Becomes those of a read-only server, or of a writable one again.
+    pub(super) fn set_read_only(&mut self, read_only: bool, now_ms: u64) {
+        self.read_only = read_only;
+        self.deadlines.clear();
+        self.by_id.retain(|_, session| !session.is_local);
+        for session in self.by_id.values_mut() {
+            session.deadline_ms = u64::MAX;
+        }
+        for id in self.by_id.keys().copied().collect::<Vec<_>>() {
+            self.touch(id, now_ms);
         }
     }
 

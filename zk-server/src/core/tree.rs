@@ -138,8 +138,8 @@ pub(super) const QUOTA: &str = "/zookeeper/quota";
 pub(super) const CONFIG: &str = "/zookeeper/config";
 
 impl Tree {
-    /// A tree with the znodes that every server starts with.
-    pub(super) fn new() -> Self {
+    /// A tree with the znodes that every server starts with; `/zookeeper/config` came with 3.5.
+    pub(super) fn new(has_config: bool) -> Self {
         let open: Arc<[Acl]> = Acl::OPEN.into();
         let built_in = |acl: &Arc<[Acl]>, aversion, children: &[&str]| Znode {
             data: Some(Bytes::new()),
@@ -156,12 +156,19 @@ impl Tree {
             mtime_ms: 0,
         };
         let read_only: Arc<[Acl]> = [Acl::world(Perms::READ)].into();
-        let nodes = [
+        let system: &[&str] = if has_config {
+            &["config", "quota"]
+        } else {
+            &["quota"]
+        };
+        let mut nodes = vec![
             ("/", built_in(&open, 0, &["zookeeper"])),
-            (SYSTEM, built_in(&open, 0, &["config", "quota"])),
+            (SYSTEM, built_in(&open, 0, system)),
             (QUOTA, built_in(&open, 0, &[])),
-            (CONFIG, built_in(&read_only, -1, &[])),
         ];
+        if has_config {
+            nodes.push((CONFIG, built_in(&read_only, -1, &[])));
+        }
         Self {
             data_bytes: nodes.iter().map(|(path, _)| path.len()).sum(),
             nodes: nodes

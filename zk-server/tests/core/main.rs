@@ -13,6 +13,10 @@ mod housekeeping;
 mod lab;
 /// All or nothing.
 mod multi;
+/// A server of an ensemble without a quorum.
+mod read_only;
+/// What older releases of ZooKeeper do otherwise.
+mod releases;
 /// Handshake, timeouts, expiry.
 mod sessions;
 /// Creating, changing, deleting; stats and error codes.
