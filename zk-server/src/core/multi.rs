@@ -8,7 +8,7 @@ use zk_proto::{Encode, ErrorCode};
 
 use super::Core;
 use super::request::{Asker, children, get_data};
-use super::write::{Outcome, is_mode_without_ttl};
+use super::write::Outcome;
 
 impl Core {
     /// All or nothing. A failure is told by the results, not by the header.
@@ -20,11 +20,7 @@ impl Core {
     ) -> Result<(), ErrorCode> {
         let author = asker.author(self.begin(asker.now));
         let release = self.release;
-        if !request
-            .ops
-            .iter()
-            .all(|op| is_legal_in_multi(op) && release.knows_in_multi(op))
-        {
+        if !request.ops.iter().all(|op| release.takes_in_multi(op)) {
             return Err(ErrorCode::MARSHALLING_ERROR);
         }
         let ops_count = request.ops.len();
@@ -36,10 +32,20 @@ impl Core {
                 MultiOp::Create(r) | MultiOp::Create2(r) if r.mode == CreateMode::CONTAINER => {
                     MultiOp::CreateContainer(r)
                 }
-                MultiOp::Create2(r) if !release.has_create2_in_multi() => MultiOp::Create(r),
+                MultiOp::Create2(r) | MultiOp::CreateContainer(r)
+                    if !release.has_create2_in_multi() =>
+                {
+                    MultiOp::Create(r)
+                }
                 op => op,
             };
-            match self.tree.apply(&op, author) {
+            let is_fatal = release.breaks_multi(&op);
+            let done = if is_fatal {
+                Err(ErrorCode::MARSHALLING_ERROR)
+            } else {
+                self.tree.apply(&op, author)
+            };
+            match done {
                 Ok((outcome, change)) => {
                     outcomes.push(outcome);
                     changes.extend(change);
@@ -47,6 +53,9 @@ impl Core {
                 Err(code) => {
                     for change in changes.into_iter().rev() {
                         self.tree.revert(change);
+                    }
+                    if is_fatal {
+                        return Err(code);
                     }
                     let failed = outcomes.len();
                     let results = (0..ops_count).map(|index| {
@@ -125,17 +134,6 @@ impl Core {
     }
 }
 
-const fn is_read(op: &MultiOp<'_>) -> bool {
+pub(super) const fn is_read(op: &MultiOp<'_>) -> bool {
     matches!(op, MultiOp::GetData(_) | MultiOp::GetChildren(_))
-}
-
-/// A mode that does not go with the opcode breaks the whole multi, where a request alone is told `BadArguments`.
-fn is_legal_in_multi(op: &MultiOp<'_>) -> bool {
-    match op {
-        MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => {
-            is_mode_without_ttl(r.mode)
-        }
-        MultiOp::CreateTtl(r) => r.create.mode.has_ttl(),
-        op => !is_read(op),
-    }
 }

@@ -4,6 +4,9 @@ use zk_proto::OpCode;
 use zk_proto::four_letter::ServerVersion;
 use zk_proto::record::MultiOp;
 
+use super::multi::is_read;
+use super::write::is_mode_without_ttl;
+
 /// The release that a server behaves as.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Release(pub(super) ServerVersion);
@@ -31,13 +34,28 @@ impl Release {
         }
     }
 
-    /// Whether a multi could have such an operation.
-    pub(super) fn knows_in_multi(self, op: &MultiOp<'_>) -> bool {
+    /// Whether a multi can have such an operation; one that it cannot have breaks the whole. Since 3.9 so does a mode
+    /// that does not go with the opcode, where a request alone is told `BadArguments`.
+    pub(super) fn takes_in_multi(self, op: &MultiOp<'_>) -> bool {
+        let takes_mode = |mode| !self.is_from(9, 0) || is_mode_without_ttl(mode);
         match op {
-            MultiOp::Create2(_) => self.knows(OpCode::CREATE2),
-            MultiOp::CreateContainer(_) => self.knows(OpCode::CREATE_CONTAINER),
-            MultiOp::CreateTtl(_) => self.knows(OpCode::CREATE_TTL),
-            _ => true,
+            MultiOp::Create(r) => takes_mode(r.mode),
+            MultiOp::Create2(r) => self.knows(OpCode::CREATE2) && takes_mode(r.mode),
+            MultiOp::CreateContainer(r) => {
+                self.knows(OpCode::CREATE_CONTAINER) && takes_mode(r.mode)
+            }
+            MultiOp::CreateTtl(r) => self.knows(OpCode::CREATE_TTL) && r.create.mode.has_ttl(),
+            op => !is_read(op),
+        }
+    }
+
+    /// Whether the operation breaks the whole multi once it is its turn: before 3.9 a time to live that is not there.
+    pub(super) fn breaks_multi(self, op: &MultiOp<'_>) -> bool {
+        match op {
+            MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => {
+                r.mode.has_ttl() && self.knows(OpCode::CREATE_TTL)
+            }
+            _ => false,
         }
     }
 
@@ -51,7 +69,7 @@ impl Release {
         self.is_from(9, 0)
     }
 
-    /// Whether `create2` in a multi is answered with a stat; before, it was taken for `create`.
+    /// Whether `create2` in a multi is answered with a stat; before, the mode alone told what kind of creation it is.
     pub(super) fn has_create2_in_multi(self) -> bool {
         self.is_from(9, 0)
     }
@@ -59,6 +77,23 @@ impl Release {
     /// Whether `exists` needs READ, and so does being told of an event.
     pub(super) fn guards_existence(self) -> bool {
         self.is_from(9, 2) || (self.is_from(8, 4) && !self.is_from(9, 0))
+    }
+
+    /// Whether a request takes its transaction before it is read, so that a broken one takes one too: since 3.9 only a
+    /// multi does.
+    pub(super) fn numbers_before_reading(self, opcode: OpCode) -> bool {
+        match opcode {
+            OpCode::MULTI => true,
+            OpCode::CREATE
+            | OpCode::CREATE2
+            | OpCode::CREATE_CONTAINER
+            | OpCode::CREATE_TTL
+            | OpCode::DELETE
+            | OpCode::SET_DATA
+            | OpCode::SET_ACL
+            | OpCode::CHECK => !self.is_from(9, 0),
+            _ => false,
+        }
     }
 
     /// Whether there is `/zookeeper/config`.

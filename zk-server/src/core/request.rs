@@ -142,8 +142,7 @@ impl Core {
     }
 
     fn refuse_broken(&mut self, asker: &Asker, header: RequestHeader) {
-        // Only a multi takes its transaction before it is read.
-        if header.opcode == OpCode::MULTI {
+        if self.release.numbers_before_reading(header.opcode) {
             self.begin(asker.now);
         }
         let result = Err(ErrorCode::MARSHALLING_ERROR);
@@ -311,9 +310,13 @@ impl Core {
                 AddWatchResponse { err: ErrorCode::OK }.encode(body);
                 Ok(())
             }
-            Request::CheckWatches(r) => self.find_watch(asker, r.path, r.watcher_type),
+            Request::CheckWatches(r) => {
+                let found = self.watches.find(r.path, asker.connection, r.watcher_type);
+                found_watch(found)
+            }
             Request::RemoveWatches(r) => {
-                self.find_watch(asker, r.path, r.watcher_type)?;
+                let found = self.watches.has(r.path, asker.connection, r.watcher_type);
+                found_watch(found)?;
                 self.watches
                     .remove(r.path, asker.connection, r.watcher_type);
                 Ok(())
@@ -363,19 +366,6 @@ impl Core {
         Ok(())
     }
 
-    fn find_watch(
-        &self,
-        asker: &Asker,
-        path: &str,
-        kind: zk_proto::record::WatcherType,
-    ) -> Result<(), ErrorCode> {
-        match self.watches.has(path, asker.connection, kind) {
-            None => Err(ErrorCode::MARSHALLING_ERROR),
-            Some(false) => Err(ErrorCode::NO_WATCHER),
-            Some(true) => Ok(()),
-        }
-    }
-
     /// Registers the one-shot watches of a client that was away, and tells it at once of what they would have seen.
     fn set_watches(&mut self, asker: &Asker, request: &SetWatchesRequest<'_>) {
         let since = request.relative_zxid;
@@ -417,6 +407,14 @@ impl Asker {
             identities: &self.identities,
             stamp,
         }
+    }
+}
+
+const fn found_watch(found: Option<bool>) -> Result<(), ErrorCode> {
+    match found {
+        None => Err(ErrorCode::MARSHALLING_ERROR),
+        Some(false) => Err(ErrorCode::NO_WATCHER),
+        Some(true) => Ok(()),
     }
 }
 

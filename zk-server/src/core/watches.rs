@@ -52,6 +52,26 @@ impl Watches {
         }
     }
 
+    /// What `checkWatches` finds: whether the connection has such a watch; `None` for a type that does not exist.
+    pub(super) fn find(
+        &self,
+        path: &str,
+        connection: ConnectionId,
+        kind: WatcherType,
+    ) -> Option<bool> {
+        if self.modes_apart {
+            return self.has(path, connection, kind);
+        }
+        // Before 3.9 real servers found the watches of others too.
+        let (data, child) = (self.data.is_watched(path), self.child.is_watched(path));
+        Some(match kind {
+            WatcherType::CHILDREN => child,
+            WatcherType::DATA => data,
+            WatcherType::ANY => data || child,
+            _ => return None,
+        })
+    }
+
     /// Whether the connection has such a watch; `None` for a type that does not exist.
     pub(super) fn has(
         &self,
@@ -165,6 +185,10 @@ impl Table {
     /// How many pairs of a path and a connection there are.
     pub(super) fn watches_count(&self) -> usize {
         self.by_path.values().map(BTreeMap::len).sum()
+    }
+
+    fn is_watched(&self, path: &str) -> bool {
+        self.by_path.contains_key(path)
     }
 
     fn modes(&self, path: &str, connection: ConnectionId) -> Modes {
