@@ -1,20 +1,24 @@
 //! The core on a TCP port. It moves bytes and time, and decides nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::ReadHalf;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::ServerOptions;
+use crate::SessionId;
 use crate::core::{ConnectionId, Core, Now};
+use crate::faults::Faults;
 use crate::options::millis;
 
 /// How many bytes are moved at once.
@@ -22,6 +26,9 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// How long a connection that is being closed may take to accept its last bytes, and then to close its own side.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How many bytes a connection that is delayed holds back; the core holds the rest.
+const DELAYED_BYTES_MAX: usize = 1 << 20;
 
 /// A running server. It ends with [`Self::shutdown`], or at once when it is dropped.
 #[derive(Debug)]
@@ -50,7 +57,7 @@ impl Server {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 core,
-                wakers: HashMap::new(),
+                links: HashMap::new(),
                 armed_ms: None,
             }),
             started,
@@ -105,13 +112,6 @@ impl Drop for Server {
     }
 }
 
-/// Misbehaviour that was asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Faults {
-    pub(crate) refuse: bool,
-    pub(crate) pause: bool,
-}
-
 /// What the tasks of a server share. The lock is held for the time of one step of the core, never across an await.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -126,20 +126,28 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 struct State {
     core: Core,
-    wakers: HashMap<ConnectionId, Arc<Notify>>,
+    /// Those that the core does not know any more too, as long as their tasks run.
+    links: HashMap<ConnectionId, Arc<Link>>,
     /// What the timer is set to.
     armed_ms: Option<u64>,
+}
+
+/// What others tell the task of a connection.
+#[derive(Debug, Default)]
+struct Link {
+    waker: Notify,
+    /// Nothing reaches the core or leaves it any more, and the client is not told.
+    is_swallowed: AtomicBool,
 }
 
 impl Shared {
     /// Does something to the core and wakes everyone for whom that made work.
     pub(crate) fn with<T>(&self, step: impl FnOnce(&mut Core, Now) -> T) -> T {
-        // The core does not panic; if it did, its other connections are still worth serving.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         let result = step(&mut state.core, now_since(self.started));
         while let Some(id) = state.core.next_ready() {
-            if let Some(waker) = state.wakers.get(&id) {
-                waker.notify_one();
+            if let Some(link) = state.links.get(&id) {
+                link.waker.notify_one();
             }
         }
         let wake_at_ms = state.core.wake_at_ms();
@@ -150,25 +158,50 @@ impl Shared {
         result
     }
 
-    fn connect(&self, peer: SocketAddr) -> Option<(ConnectionId, Arc<Notify>)> {
-        let waker = Arc::new(Notify::new());
-        let id = self.with(|core, now| {
-            (core.connections_count() < self.connections_max).then(|| core.connected(now, peer))
-        })?;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.wakers.insert(id, Arc::clone(&waker));
-        Some((id, waker))
+    /// Takes a connection in; `None` when there are too many.
+    fn connect(&self, peer: SocketAddr, swallow: bool) -> Option<(ConnectionId, Arc<Link>)> {
+        if self.lock().links.len() >= self.connections_max {
+            return None;
+        }
+        let link = Arc::new(Link::default());
+        let id = self.with(|core, now| core.connected(now, peer));
+        self.lock().links.insert(id, Arc::clone(&link));
+        if swallow {
+            self.swallow(id);
+        }
+        Some((id, link))
     }
 
     fn disconnect(&self, id: ConnectionId) {
         self.with(|core, _| core.disconnected(id));
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.wakers.remove(&id);
+        self.lock().links.remove(&id);
+    }
+
+    /// Makes a connection half-open.
+    fn swallow(&self, id: ConnectionId) {
+        self.with(|core, _| core.disconnected(id));
+        if let Some(link) = self.lock().links.get(&id) {
+            link.is_swallowed.store(true, Ordering::Relaxed);
+            link.waker.notify_one();
+        }
+    }
+
+    pub(crate) fn swallow_connection_of(&self, session: SessionId) -> bool {
+        let connection = self.lock().core.connection_of(session);
+        if let Some(id) = connection {
+            self.swallow(id);
+        }
+        connection.is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The core does not panic; if it did, its other connections are still worth serving.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets the timer: when to tick next.
     fn arm(&self) -> Option<Instant> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         state.armed_ms = state.core.wake_at_ms();
         state
             .armed_ms
@@ -191,15 +224,16 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::R
     let mut connections = JoinSet::new();
     let mut faults = shared.faults.subscribe();
     loop {
-        let Faults { refuse, pause } = *faults.borrow_and_update();
+        let pause = faults.borrow_and_update().pause;
         let wake = shared.arm();
         tokio::select! {
             _ = stopped.changed() => break,
             _ = faults.changed() => {}
             accepted = listener.accept(), if !pause => match accepted {
-                Ok((stream, peer)) if !refuse => {
-                    if let Some((id, waker)) = shared.connect(peer) {
-                        connections.spawn(Connection { id, waker, shared: Arc::clone(&shared) }.run(stream));
+                Ok((stream, peer)) if !shared.faults.borrow().refuse => {
+                    let swallow = shared.faults.borrow().swallow;
+                    if let Some((id, link)) = shared.connect(peer, swallow) {
+                        connections.spawn(Connection { id, link, shared: Arc::clone(&shared) }.run(stream));
                     }
                 }
                 Ok(_) => {}
@@ -221,7 +255,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::R
 
 struct Connection {
     id: ConnectionId,
-    waker: Arc<Notify>,
+    link: Arc<Link>,
     shared: Arc<Shared>,
 }
 
@@ -240,29 +274,40 @@ impl Connection {
         let (mut reader, mut writer) = stream.split();
         let mut faults = self.shared.faults.subscribe();
         let mut input = BytesMut::with_capacity(16 << 10);
-        let mut output = Bytes::new();
+        let mut output = Output::default();
         let mut last_call = None;
+        let id = self.id;
         loop {
-            let pause = faults.borrow_and_update().pause;
-            let id = self.id;
-            let (wants_input, is_over) = self.shared.with(|core, now| {
-                if output.is_empty() {
-                    output = core.take_output(now, id, CHUNK_BYTES);
+            if self.link.is_swallowed.load(Ordering::Relaxed) {
+                // What was already said goes no further either.
+                return drain(&mut reader, &mut input).await;
+            }
+            let (wants_input, is_over, session) = self.shared.with(|core, now| {
+                if output.has_room() {
+                    output.push(core.take_output(now, id, CHUNK_BYTES));
                 }
-                (core.wants_input(id), core.is_over(id))
+                (core.wants_input(id), core.is_over(id), core.session_of(id))
             });
+            let (pause, delay) = {
+                let faults = faults.borrow_and_update();
+                (faults.pause, faults.delay_of(session))
+            };
             if is_over {
                 if output.is_empty() {
                     break;
                 }
-                last_call.get_or_insert_with(|| Instant::now() + LINGER);
+                last_call.get_or_insert_with(|| Instant::now() + delay + LINGER);
             }
+            let due = output.due(delay);
+            let is_due = due.is_some_and(|due| due <= Instant::now());
             tokio::select! {
-                written = writer.write_buf(&mut output), if output.has_remaining() && !pause => {
-                    if written.is_err() {
-                        return;
+                written = writer.write_buf(output.front()), if is_due && !pause => {
+                    match written {
+                        Ok(count) => output.forget(count),
+                        Err(_) => return,
                     }
                 }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && !is_due => {}
                 read = reader.read_buf(&mut input), if wants_input && !pause => match read {
                     Ok(0) | Err(_) => return,
                     Ok(_) => {
@@ -270,7 +315,7 @@ impl Connection {
                         input.clear();
                     }
                 },
-                () = self.waker.notified() => {}
+                () = self.link.waker.notified() => {}
                 _ = faults.changed() => {}
                 () = sleep_until(last_call.unwrap_or_else(Instant::now)), if last_call.is_some() => return,
             }
@@ -278,13 +323,64 @@ impl Connection {
         // Closing a socket with unread bytes in it resets the connection, and the reset may overtake the last answer.
         // So the client gets the end of the stream first and a moment to close its side.
         if writer.shutdown().await.is_ok() {
-            let rest = async {
-                while reader.read_buf(&mut input).await.is_ok_and(|n| n > 0) {
-                    input.clear();
-                }
-            };
             // Too late or done: either way the socket is closed now.
-            let _ = timeout(LINGER, rest).await;
+            let _ = timeout(LINGER, drain(&mut reader, &mut input)).await;
+        }
+    }
+}
+
+/// Reads to the end of the stream.
+async fn drain(reader: &mut ReadHalf<'_>, input: &mut BytesMut) {
+    input.clear();
+    while reader.read_buf(input).await.is_ok_and(|n| n > 0) {
+        input.clear();
+    }
+}
+
+/// What has to be written, with the time at which it was said.
+#[derive(Default)]
+struct Output {
+    chunks: VecDeque<(Instant, Bytes)>,
+    bytes: usize,
+    nothing: Bytes,
+}
+
+impl Output {
+    fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    const fn has_room(&self) -> bool {
+        self.bytes < DELAYED_BYTES_MAX
+    }
+
+    fn push(&mut self, chunk: Bytes) {
+        if !chunk.is_empty() {
+            self.bytes += chunk.len();
+            self.chunks.push_back((Instant::now(), chunk));
+        }
+    }
+
+    /// When the first chunk may go.
+    fn due(&self, delay: Duration) -> Option<Instant> {
+        self.chunks.front().map(|(said, _)| *said + delay)
+    }
+
+    /// The first chunk, of which a part may have gone.
+    fn front(&mut self) -> &mut Bytes {
+        let first = self.chunks.front_mut();
+        first.map_or(&mut self.nothing, |(_, chunk)| chunk)
+    }
+
+    /// So many bytes of the first chunk have gone.
+    fn forget(&mut self, count: usize) {
+        self.bytes = self.bytes.saturating_sub(count);
+        if self
+            .chunks
+            .front()
+            .is_some_and(|(_, chunk)| chunk.is_empty())
+        {
+            self.chunks.pop_front();
         }
     }
 }

@@ -70,6 +70,15 @@ pub struct Now {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
 
+/// What a connection that is cut on command takes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The next write: it is not applied.
+    Request,
+    /// The answer to the next write: it is applied.
+    Answer,
+}
+
 /// The state of one server: see the [module](self) for how to drive it.
 pub struct Core {
     options: ServerOptions,
@@ -247,6 +256,33 @@ impl Core {
         for id in self.connections.keys().copied().collect::<Vec<_>>() {
             self.abort(id);
         }
+    }
+
+    /// Cuts the connection that a session has, without a word; `false` when it has none.
+    pub fn drop_connection(&mut self, session: SessionId) -> bool {
+        let connection = self.connection_of(session);
+        if let Some(id) = connection {
+            self.abort(id);
+        }
+        connection.is_some()
+    }
+
+    /// Cuts a session's connection at its next write, before or after it is applied; `false` when there is no such
+    /// session. What the client was told before still reaches it.
+    pub fn lose_next_write(&mut self, session: SessionId, loss: Loss) -> bool {
+        self.sessions.set_loss(session, loss)
+    }
+
+    /// The connection that a session has.
+    #[must_use]
+    pub fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
+        self.sessions.get(session)?.connection
+    }
+
+    /// The session that a connection has or had.
+    #[must_use]
+    pub fn session_of(&self, connection: ConnectionId) -> Option<SessionId> {
+        self.connections.get(&connection)?.session
     }
 
     /// Becomes the read-only server of an ensemble without a quorum, or a writable one again. Either way its

@@ -30,6 +30,8 @@ impl Release {
             | OpCode::SET_WATCHES2
             | OpCode::ADD_WATCH => self.is_from(6, 0),
             OpCode::WHO_AM_I => self.is_from(7, 0),
+            // Outside of a multi: where it was taken, a check that succeeded was never answered.
+            OpCode::CHECK => !self.is_from(9, 3) && (!self.is_from(8, 5) || self.is_from(9, 0)),
             _ => true,
         }
     }
@@ -123,6 +125,8 @@ mod tests {
         assert!(knows(6, 3, OpCode::ADD_WATCH));
         assert!(!knows(6, 3, OpCode::WHO_AM_I));
         assert!(knows(7, 0, OpCode::WHO_AM_I));
+        assert!(knows(8, 4, OpCode::CHECK) && knows(9, 2, OpCode::CHECK));
+        assert!(!knows(8, 5, OpCode::CHECK) && !knows(9, 3, OpCode::CHECK));
     }
 
     #[test]

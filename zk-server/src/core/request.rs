@@ -18,7 +18,7 @@ use super::access::{self, Identity};
 use super::connection::IDENTITIES_MAX;
 use super::tree::Znode;
 use super::write::{Author, Outcome};
-use super::{ConnectionId, Core, Now};
+use super::{ConnectionId, Core, Loss, Now};
 
 /// A request's circumstances.
 pub(super) struct Asker {
@@ -54,9 +54,17 @@ impl Core {
         if !self.release.knows(header.opcode) {
             return self.refuse_unknown(&asker, header);
         }
-        if self.read_only && self.is_write(&header, session) {
+        if self.read_only && self.is_refused_read_only(header.opcode, session) {
             let result = Err(ErrorCode::NOT_READ_ONLY);
             return self.reply(&asker, header.xid, self.last_zxid, result, &[]);
+        }
+        let loss = if is_write(header.opcode) {
+            self.sessions.take_loss(session)
+        } else {
+            None
+        };
+        if loss == Some(Loss::Request) {
+            return self.finish(id);
         }
         let mut body = BytesMut::new();
         let request = match Request::decode(header.opcode, &mut reader) {
@@ -82,6 +90,9 @@ impl Core {
             }
             request => {
                 let result = self.serve(&asker, request, &mut body);
+                if loss == Some(Loss::Answer) {
+                    return self.finish(id);
+                }
                 self.reply(&asker, header.xid, self.last_zxid, result, &body);
             }
         }
@@ -123,21 +134,11 @@ impl Core {
 
     /// What a read-only server refuses. `sync` is among it: there is no leader to ask. So is the end of a session that
     /// the ensemble knows.
-    fn is_write(&self, header: &RequestHeader, session: SessionId) -> bool {
-        match header.opcode {
-            OpCode::CREATE
-            | OpCode::CREATE2
-            | OpCode::CREATE_CONTAINER
-            | OpCode::CREATE_TTL
-            | OpCode::DELETE
-            | OpCode::SET_DATA
-            | OpCode::SET_ACL
-            | OpCode::MULTI
-            | OpCode::CHECK
-            | OpCode::RECONFIG
-            | OpCode::SYNC => true,
+    fn is_refused_read_only(&self, opcode: OpCode, session: SessionId) -> bool {
+        match opcode {
+            OpCode::CHECK | OpCode::RECONFIG | OpCode::SYNC => true,
             OpCode::CLOSE_SESSION => self.sessions.get(session).is_some_and(|s| !s.is_local),
-            _ => false,
+            opcode => is_write(opcode),
         }
     }
 
@@ -190,7 +191,7 @@ impl Core {
             Request::CreateTtl(r) => self.write(asker, &MultiOp::CreateTtl(r), body),
             Request::Delete(r) => self.write(asker, &MultiOp::Delete(r), body),
             Request::SetData(r) => self.write(asker, &MultiOp::SetData(r), body),
-            // Real servers never answer a check that succeeds; a header alone harms nobody.
+            // Real servers that take it never answer a check that succeeds; a header alone harms nobody.
             Request::Check(r) => self.write(asker, &MultiOp::Check(r), body),
             Request::SetAcl(r) => {
                 let author = asker.author(self.begin(asker.now));
@@ -398,6 +399,21 @@ impl Core {
             connection.push_event(event, path, Zxid(-1));
         }
     }
+}
+
+/// Whether it changes znodes.
+const fn is_write(opcode: OpCode) -> bool {
+    matches!(
+        opcode,
+        OpCode::CREATE
+            | OpCode::CREATE2
+            | OpCode::CREATE_CONTAINER
+            | OpCode::CREATE_TTL
+            | OpCode::DELETE
+            | OpCode::SET_DATA
+            | OpCode::SET_ACL
+            | OpCode::MULTI
+    )
 }
 
 impl Asker {

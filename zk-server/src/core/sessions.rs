@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zk_proto::SessionId;
 use zk_proto::record::PASSWORD_BYTES;
 
-use super::ConnectionId;
+use super::{ConnectionId, Loss};
 
 /// One session.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Session {
     pub(super) connection: Option<ConnectionId>,
     /// Whether it is known to a read-only server alone: it takes no transaction, and is gone when that one is writable.
     pub(super) is_local: bool,
+    /// What happens to its next write.
+    loss: Option<Loss>,
     deadline_ms: u64,
 }
 
@@ -65,6 +67,7 @@ impl Sessions {
                 timeout_ms,
                 connection: Some(connection),
                 is_local: self.read_only,
+                loss: None,
                 deadline_ms,
             },
         );
@@ -82,6 +85,16 @@ impl Sessions {
     /// Every session, by number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         self.by_id.iter().map(|(id, session)| (*id, session))
+    }
+
+    /// Sets what happens to a session's next write; `false` when there is no such session.
+    pub(super) fn set_loss(&mut self, id: SessionId, loss: Loss) -> bool {
+        let session = self.by_id.get_mut(&id);
+        session.map(|session| session.loss = Some(loss)).is_some()
+    }
+
+    pub(super) fn take_loss(&mut self, id: SessionId) -> Option<Loss> {
+        self.by_id.get_mut(&id)?.loss.take()
     }
 
     /// Gives a session another connection and another timeout.

@@ -3,6 +3,8 @@
 
 /// Who may do what.
 mod acl;
+/// Writes that are lost on command.
+mod faults;
 /// Byte for byte what a real server answered.
 mod golden;
 /// Bytes that no client sends.

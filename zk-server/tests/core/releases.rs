@@ -1,9 +1,9 @@
 use zk_proto::record::{
-    AddWatchMode, AddWatchRequest, CreateMode, ExistsRequest, GetDataRequest, MultiOp,
-    MultiRequest, MultiResponse, MultiResult, RemoveWatchesRequest, Request, SetWatches2Request,
-    SetWatchesRequest, WatcherType,
+    AddWatchMode, AddWatchRequest, CheckRequest, CreateMode, ExistsRequest, GetDataRequest,
+    MultiOp, MultiRequest, MultiResponse, MultiResult, RemoveWatchesRequest, Request,
+    SetWatches2Request, SetWatchesRequest, WatcherType,
 };
-use zk_proto::{Acl, ErrorCode, Perms, Zxid};
+use zk_proto::{Acl, ErrorCode, Perms, ZnodeVersion, Zxid};
 use zk_server::{ServerOptions, ServerVersion};
 
 use super::lab::{Client, Lab, create, texts};
@@ -177,6 +177,25 @@ fn existence_is_a_secret_since_3_9_2() {
         lab.set(client, "/a", "x");
         assert_eq!(lab.events(client).is_empty(), secret, "3.{minor}.{patch}");
     }
+}
+
+#[test]
+fn a_check_alone_is_unknown_since_3_9_3() {
+    let check = |version| {
+        Request::Check(CheckRequest {
+            path: "/a",
+            version: ZnodeVersion(version),
+        })
+    };
+    let (mut old, client) = lab(8, 0);
+    old.create(client, "/a").unwrap();
+    let reply = old.call(client, &check(0));
+    assert_eq!((reply.code(), reply.body_len()), (ErrorCode::OK, 0));
+    assert_eq!(old.call(client, &check(1)).code(), ErrorCode::BAD_VERSION);
+
+    let (mut new, client) = lab(9, 5);
+    assert_eq!(new.call(client, &check(0)).code(), ErrorCode::UNIMPLEMENTED);
+    assert!(new.core.is_over(client.connection));
 }
 
 #[test]
