@@ -1,9 +1,12 @@
 //! Sends the same random requests to a real ZooKeeper and to this server, and prints what they answer differently.
 //!
-//! `cargo run -p zk-server --example compare -- 127.0.0.1:2181 [SEED [COUNT]]`, with a single real server of version 3.4
+//! `cargo run -p zk-server --example compare -- 127.0.0.1:2181 [SEED [COUNT [quota]]]`, with a single real server of version 3.4
 //! or later that nobody else is using meanwhile (transaction numbers are compared too), started with
 //! `-Dzookeeper.extendedTypesEnabled=true`. This server behaves as the version that the real one tells. Everything
 //! happens below one new znode, which is deleted at the end.
+//!
+//! With `quota` there is a quota on these znodes, which a real server enforces since 3.7 with
+//! `-Dzookeeper.enforceQuota=true`.
 //!
 //! Debian's 3.8.0 (`+deb12u2`) has a later release's rule that events need READ, and differs where they are withheld.
 //!
@@ -48,19 +51,38 @@ fn main() -> Result<()> {
     let seed = args.next().map_or(Ok(1), |text| text.parse())?;
     let count = args.next().map_or(Ok(1000), |text| text.parse())?;
     let runtime = tokio::runtime::Runtime::new()?;
+    let quota = args.next().is_some_and(|text| text == "quota");
     let version = version(&real)?;
     let options = ServerOptions {
         emulate_version: version,
+        enforce_quota: quota,
         ..ServerOptions::default()
     };
     let embedded = runtime.block_on(Server::start("127.0.0.1:0", options))?;
     let top = format!("/compare-{:08x}", fastrand::u32(..));
     let root = format!("{top}/root");
+    let quota_top = format!("/zookeeper/quota{top}");
+    let quota_root = format!("/zookeeper/quota{root}");
+    let stats = format!("{quota_root}/zookeeper_stats");
+    let limits = format!("{quota_root}/zookeeper_limits");
+    let mut paths = vec![(&*top, ""), (&*root, "")];
+    if quota {
+        paths.extend([
+            (&*quota_top, ""),
+            (&*quota_root, ""),
+            (
+                &*limits,
+                "count=-1,bytes=-1=;byteHardLimit=20;countHardLimit=8",
+            ),
+            (&*stats, ""),
+        ]);
+    }
     let mut sides = [
-        Side::connect(&real, [&top, &root])?,
-        Side::connect(&embedded.connect_string(), [&top, &root])?,
+        Side::connect(&real, &paths)?,
+        Side::connect(&embedded.connect_string(), &paths)?,
     ];
     let mut random = Random {
+        stats: quota.then_some(stats),
         rng: Rng::with_seed(seed),
         root,
     };
@@ -77,7 +99,7 @@ fn main() -> Result<()> {
         }
     }
     for side in &mut sides {
-        side.clean_up(&top)?;
+        side.clean_up(&[&top, &quota_top])?;
     }
     println!("{version}, seed {seed}: {count} requests, {differences} differences");
     Ok(())
@@ -101,16 +123,16 @@ struct Side {
 }
 
 impl Side {
-    fn connect(address: &str, paths: [&str; 2]) -> Result<Self> {
+    fn connect(address: &str, paths: &[(&str, &str)]) -> Result<Self> {
         let clients: Result<Vec<_>> = (0..CLIENTS).map(|_| Client::connect(address)).collect();
         let mut side = Self {
             clients: clients?,
             base: Zxid(0),
         };
-        for path in paths {
+        for (path, data) in paths {
             let create = Request::Create(CreateRequest {
                 path,
-                data: Some(b""),
+                data: Some(data.as_bytes()),
                 acl: Acl::OPEN.into(),
                 mode: CreateMode::PERSISTENT,
             });
@@ -218,13 +240,13 @@ impl Side {
     }
 
     /// Deletes what is left, children first.
-    fn clean_up(&mut self, top: &str) -> Result<()> {
+    fn clean_up(&mut self, tops: &[&str]) -> Result<()> {
         for client in &mut self.clients[1..] {
             client.call(&encode(&Request::CloseSession))?;
         }
         let client = &mut self.clients[0];
         client.call(&encode(&Request::Auth(bob())))?;
-        let mut paths = vec![top.to_owned()];
+        let mut paths: Vec<_> = tops.iter().map(|top| (*top).to_owned()).collect();
         let mut next = 0;
         while let Some(path) = paths.get(next).cloned() {
             let request = Request::GetChildren(GetChildrenRequest {
@@ -340,6 +362,8 @@ impl Client {
 struct Random {
     rng: Rng,
     root: String,
+    /// Where a quota's statistics are.
+    stats: Option<String>,
 }
 
 impl Random {
@@ -347,7 +371,14 @@ impl Random {
     fn request_bytes(&mut self) -> Vec<u8> {
         let paths: Vec<_> = (0..4).map(|_| self.path()).collect();
         let acl = self.acl();
-        let request = self.request(&paths, &acl);
+        let stats = self.stats.clone();
+        let request = match &stats {
+            // A real server dies of nonsense in there, so nothing is written to it.
+            Some(path) if self.rng.u8(..4) == 0 => {
+                Request::GetData(GetDataRequest { path, watch: false })
+            }
+            _ => self.request(&paths, &acl),
+        };
         let mut wire = encode(&request);
         let cuttable = !matches!(request, Request::Auth(_) | Request::Sasl(_));
         if cuttable && wire.len() > 12 && self.rng.u8(..10) == 0 {

@@ -27,6 +27,9 @@ pub struct ServerOptions {
     pub output_bytes_max: usize,
     /// How many connections there may be (10,000). More are closed as they come.
     pub connections_max: usize,
+    /// Whether the hard limits of quotas are enforced (`zookeeper.enforceQuota`, false, since 3.7): a write that would
+    /// exceed one is answered `QuotaExceeded`.
+    pub enforce_quota: bool,
     /// The release of ZooKeeper to behave as (3.9.5), for tests of clients against older ones: it is what `srvr` tells,
     /// opcodes that came later are answered as unknown, and watches, notifications, `exists` and multi follow the rules
     /// of that release. The numbers that make a difference are 3.4, 3.5.0, 3.5.1, 3.5.3, 3.6, 3.7, 3.8.4, 3.9.0 and
@@ -51,6 +54,7 @@ impl Default for ServerOptions {
             frame_bytes_max: zk_proto::frame::DEFAULT_MAX_BYTES,
             output_bytes_max: 16 << 20,
             connections_max: 10_000,
+            enforce_quota: false,
             emulate_version: ServerVersion::new(3, 9, 5),
             four_letter_words: None,
             read_only: false,

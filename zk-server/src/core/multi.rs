@@ -18,11 +18,13 @@ impl Core {
         request: MultiRequest<'_>,
         body: &mut BytesMut,
     ) -> Result<(), ErrorCode> {
-        let author = asker.author(self.begin(asker.now));
+        let stamp = self.begin(asker.now);
         let release = self.release;
         if !request.ops.iter().all(|op| release.takes_in_multi(op)) {
             return Err(ErrorCode::MARSHALLING_ERROR);
         }
+        let quotas = self.enforce_quota.then_some(&self.quotas);
+        let author = asker.author(stamp, quotas);
         let ops_count = request.ops.len();
         let mut outcomes = Vec::new();
         let mut changes = Vec::new();
@@ -73,7 +75,7 @@ impl Core {
                 }
             }
         }
-        self.commit(&changes, author.stamp.zxid);
+        self.commit(&changes, stamp.zxid);
         let results = outcomes.iter().map(|outcome| match outcome {
             Outcome::Created { path, stat: None } => MultiResult::Create { path },
             Outcome::Created {

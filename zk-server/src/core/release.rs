@@ -98,6 +98,11 @@ impl Release {
         }
     }
 
+    /// Whether quotas can be enforced.
+    pub(super) fn has_hard_limits(self) -> bool {
+        self.is_from(7, 0)
+    }
+
     /// Whether there is `/zookeeper/config`.
     pub(super) fn has_config(self) -> bool {
         self.is_from(5, 0)

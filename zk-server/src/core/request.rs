@@ -16,7 +16,8 @@ use zk_proto::{
 
 use super::access::{self, Identity};
 use super::connection::IDENTITIES_MAX;
-use super::tree::Znode;
+use super::quota::Quotas;
+use super::tree::{Stamp, Znode};
 use super::write::{Author, Outcome};
 use super::{ConnectionId, Core, Loss, Now};
 
@@ -194,9 +195,9 @@ impl Core {
             // Real servers that take it never answer a check that succeeds; a header alone harms nobody.
             Request::Check(r) => self.write(asker, &MultiOp::Check(r), body),
             Request::SetAcl(r) => {
-                let author = asker.author(self.begin(asker.now));
-                let (stat, change) = self.tree.apply_set_acl(&r, author)?;
-                self.commit(&[change], author.stamp.zxid);
+                let stamp = self.begin(asker.now);
+                let (stat, change) = self.tree.apply_set_acl(&r, asker.author(stamp, None))?;
+                self.commit(&[change], stamp.zxid);
                 SetAclResponse { stat }.encode(body);
                 Ok(())
             }
@@ -352,9 +353,10 @@ impl Core {
         op: &MultiOp<'_>,
         body: &mut BytesMut,
     ) -> Result<(), ErrorCode> {
-        let author = asker.author(self.begin(asker.now));
-        let (outcome, change) = self.tree.apply(op, author)?;
-        self.commit(change.as_slice(), author.stamp.zxid);
+        let stamp = self.begin(asker.now);
+        let quotas = self.enforce_quota.then_some(&self.quotas);
+        let (outcome, change) = self.tree.apply(op, asker.author(stamp, quotas))?;
+        self.commit(change.as_slice(), stamp.zxid);
         match outcome {
             Outcome::Created { path, stat: None } => CreateResponse { path: &path }.encode(body),
             Outcome::Created {
@@ -417,8 +419,10 @@ const fn is_write(opcode: OpCode) -> bool {
 }
 
 impl Asker {
-    pub(super) fn author(&self, stamp: super::tree::Stamp) -> Author<'_> {
+    /// It must keep to these quotas, where it must.
+    pub(super) fn author<'a>(&'a self, stamp: Stamp, quotas: Option<&'a Quotas>) -> Author<'a> {
         Author {
+            quotas,
             session: self.session,
             identities: &self.identities,
             stamp,

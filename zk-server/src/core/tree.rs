@@ -10,6 +10,8 @@ use bytes::Bytes;
 use zk_proto::path::{join, name};
 use zk_proto::{Acl, Perms, SessionId, Stat, Zxid};
 
+use super::quota::length;
+
 /// One znode.
 #[derive(Debug)]
 pub(super) struct Znode {
@@ -88,6 +90,8 @@ pub(super) struct Change {
     pub(super) acl: Arc<[Acl]>,
     /// The ACL of its parent, likewise.
     pub(super) parent_acl: Arc<[Acl]>,
+    /// How many bytes of data more there are.
+    pub(super) bytes: i64,
     pub(super) before: Before,
 }
 
@@ -262,6 +266,7 @@ impl Tree {
         parent.creates = parent.creates.wrapping_add(1);
         parent.pzxid = stamp.zxid;
         let path: Arc<str> = path.into();
+        let bytes = length(data.as_ref());
         self.insert(
             &path,
             Znode {
@@ -283,6 +288,7 @@ impl Tree {
             path,
             acl,
             parent_acl,
+            bytes,
             before: Before::Missing { parent: before },
         })
     }
@@ -304,6 +310,7 @@ impl Tree {
             path,
             acl: Arc::clone(&znode.acl),
             parent_acl,
+            bytes: -length(znode.data.as_ref()),
             before: Before::Existing {
                 znode: Box::new(znode),
                 parent: before,
@@ -336,8 +343,13 @@ impl Tree {
         {
             self.data_bytes -= old.len();
         }
+        let old_bytes = match &before {
+            Before::Data { data, .. } => length(data.as_ref()),
+            _ => 0,
+        };
         Some(Change {
             path: path.into(),
+            bytes: length(znode.data.as_ref()) - old_bytes,
             parent_acl: Arc::clone(&acl),
             acl,
             before,
@@ -354,6 +366,7 @@ impl Tree {
         znode.aversion = znode.aversion.wrapping_add(1);
         Some(Change {
             path: path.into(),
+            bytes: 0,
             parent_acl: Arc::clone(&acl),
             acl,
             before,

@@ -15,6 +15,8 @@ mod housekeeping;
 mod lab;
 /// All or nothing.
 mod multi;
+/// Hard limits.
+mod quota;
 /// A server of an ensemble without a quorum.
 mod read_only;
 /// What older releases of ZooKeeper do otherwise.
