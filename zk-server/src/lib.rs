@@ -39,9 +39,11 @@ pub mod core;
 mod faults;
 mod listener;
 mod options;
+mod storage;
 
 pub use listener::Server;
-pub use options::ServerOptions;
+pub use options::{Durability, ServerOptions};
+pub use storage::StorageError;
 pub use zk_proto::SessionId;
 pub use zk_proto::four_letter::ServerVersion;
 

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,6 +22,7 @@ use crate::SessionId;
 use crate::core::{ConnectionId, Core, Now};
 use crate::faults::Faults;
 use crate::options::millis;
+use crate::storage::{Folder, Log, Progress, Queue, Snapshot, StorageError, Writer};
 
 /// How many bytes are moved at once.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -37,6 +40,8 @@ pub struct Server {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    /// Ends, and unlocks the folder, when this is dropped.
+    writer: Option<Writer>,
 }
 
 impl Server {
@@ -44,16 +49,37 @@ impl Server {
     /// [`Self::local_addr`].
     ///
     /// # Errors
-    /// The address cannot be resolved or bound.
+    /// The address cannot be resolved or bound. Of a data folder, inside of the error as a
+    /// [`StorageError`]: another server uses it, a file in it is damaged, or the
+    /// operating system refuses something.
     ///
     /// # Panics
     /// Outside of a tokio runtime with IO and time enabled.
     pub async fn start(address: impl ToSocketAddrs, options: ServerOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        let connections_max = options.connections_max;
+        let data_dir = options.data_dir.clone();
         let started = Instant::now();
-        let core = Core::new(options, fastrand::u64(..), now_since(started));
+        let mut core = Core::new(options.clone(), fastrand::u64(..), now_since(started));
+        let opened = match data_dir {
+            None => None,
+            Some(path) => {
+                let (restored, opened) = restore(core, path, started).await?;
+                core = restored;
+                Some(opened)
+            }
+        };
+        Self::run(listener, &options, started, core, opened)
+    }
+
+    fn run(
+        listener: TcpListener,
+        options: &ServerOptions,
+        started: Instant,
+        core: Core,
+        opened: Option<(Folder, Log)>,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let queue = opened.is_some().then(|| Arc::new(Queue::new()));
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 core,
@@ -61,10 +87,22 @@ impl Server {
                 armed_ms: None,
             }),
             started,
-            connections_max,
+            connections_max: options.connections_max,
             timer: Notify::new(),
             faults: watch::Sender::new(Faults::default()),
+            queue: queue.clone(),
         });
+        let writer = match opened.zip(queue) {
+            None => None,
+            Some(((folder, log), queue)) => {
+                let shared = Arc::clone(&shared);
+                let snapshot = move |queue: &Queue| {
+                    let state = shared.lock();
+                    Snapshot::take(queue, &state.core)
+                };
+                Some(Writer::start(folder, log, queue, options, snapshot)?)
+            }
+        };
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));
         Ok(Self {
@@ -72,6 +110,7 @@ impl Server {
             address,
             stop,
             task,
+            writer,
         })
     }
 
@@ -94,7 +133,7 @@ impl Server {
         address.to_string()
     }
 
-    /// Stops listening and cuts every connection; returns when the port is free.
+    /// Stops listening and cuts every connection; returns when the port is free, and so is the data folder.
     ///
     /// # Cancel safety
     /// Dropping the future stops the server all the same.
@@ -102,12 +141,38 @@ impl Server {
         self.stop.send_replace(true);
         // An error means that the task has ended otherwise, which is what was asked for.
         let _ = (&mut self.task).await;
+        if let Some(writer) = self.writer.take() {
+            // An error means that the runtime ends, and then it is dropped all the same.
+            let _ = tokio::task::spawn_blocking(move || drop(writer)).await;
+        }
     }
+
+    /// Why the server has stopped, where it could not keep what clients wrote.
+    #[must_use]
+    pub fn storage_failure(&self) -> Option<Arc<StorageError>> {
+        let queue = self.shared.queue.as_ref()?;
+        queue.progress.borrow().failure.clone()
+    }
+}
+
+/// Brings a server to the state that is in a folder.
+async fn restore(
+    mut core: Core,
+    path: PathBuf,
+    started: Instant,
+) -> io::Result<(Core, (Folder, Log))> {
+    let restored = tokio::task::spawn_blocking(move || {
+        let opened = Folder::open(&path, &mut core, || now_since(started))?;
+        core.keep_log();
+        Ok::<_, StorageError>((core, opened))
+    });
+    Ok(restored.await.map_err(io::Error::other)??)
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The task owns the listener and the tasks of the connections.
+        // The task owns the listener and the tasks of the connections. The writer, dropped next, blocks for as long as
+        // it takes to write what is queued.
         self.task.abort();
     }
 }
@@ -121,6 +186,8 @@ pub(crate) struct Shared {
     /// Wakes the timer when the core wants to be woken earlier than it is set.
     timer: Notify,
     pub(crate) faults: watch::Sender<Faults>,
+    /// Of the data folder, where there is one.
+    queue: Option<Arc<Queue>>,
 }
 
 #[derive(Debug)]
@@ -145,6 +212,9 @@ impl Shared {
     pub(crate) fn with<T>(&self, step: impl FnOnce(&mut Core, Now) -> T) -> T {
         let mut state = self.lock();
         let result = step(&mut state.core, now_since(self.started));
+        if let Some(queue) = &self.queue {
+            state.core.take_log(|record| queue.push(record));
+        }
         while let Some(id) = state.core.next_ready() {
             if let Some(link) = state.links.get(&id) {
                 link.waker.notify_one();
@@ -223,12 +293,14 @@ fn now_since(started: Instant) -> Now {
 async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let mut faults = shared.faults.subscribe();
+    let mut failed = pin!(failed(shared.queue.as_deref()));
     loop {
         let pause = faults.borrow_and_update().pause;
         let wake = shared.arm();
         tokio::select! {
             _ = stopped.changed() => break,
             _ = faults.changed() => {}
+            () = &mut failed => break,
             accepted = listener.accept(), if !pause => match accepted {
                 Ok((stream, peer)) if !shared.faults.borrow().refuse => {
                     let swallow = shared.faults.borrow().swallow;
@@ -253,6 +325,18 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::R
     connections.shutdown().await;
 }
 
+/// Waits until nothing will be kept any more.
+async fn failed(queue: Option<&Queue>) {
+    if let Some(queue) = queue {
+        let mut progress = queue.progress.subscribe();
+        let failure = progress.wait_for(|progress| progress.failure.is_some());
+        if failure.await.is_ok() {
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
 struct Connection {
     id: ConnectionId,
     link: Arc<Link>,
@@ -275,6 +359,7 @@ impl Connection {
         let mut faults = self.shared.faults.subscribe();
         let mut input = BytesMut::with_capacity(16 << 10);
         let mut output = Output::default();
+        let mut kept = Kept::new(self.shared.queue.as_deref());
         let mut last_call = None;
         let id = self.id;
         loop {
@@ -282,23 +367,30 @@ impl Connection {
                 // What was already said goes no further either.
                 return drain(&mut reader, &mut input).await;
             }
+            let mut said = Bytes::new();
             let (wants_input, is_over, session) = self.shared.with(|core, now| {
                 if output.has_room() {
-                    output.push(core.take_output(now, id, CHUNK_BYTES));
+                    said = core.take_output(now, id, CHUNK_BYTES);
                 }
                 (core.wants_input(id), core.is_over(id), core.session_of(id))
             });
+            // What it tells was queued before.
+            output.push(said, kept.queued());
             let (pause, delay) = {
                 let faults = faults.borrow_and_update();
                 (faults.pause, faults.delay_of(session))
             };
+            let is_kept = output.is_kept(&mut kept);
+            let is_behind = kept.is_behind();
             if is_over {
                 if output.is_empty() {
                     break;
                 }
-                last_call.get_or_insert_with(|| Instant::now() + delay + LINGER);
+                if is_kept {
+                    last_call.get_or_insert_with(|| Instant::now() + delay + LINGER);
+                }
             }
-            let due = output.due(delay);
+            let due = output.due(delay).filter(|_| is_kept);
             let is_due = due.is_some_and(|due| due <= Instant::now());
             tokio::select! {
                 written = writer.write_buf(output.front()), if is_due && !pause => {
@@ -308,7 +400,7 @@ impl Connection {
                     }
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() && !is_due => {}
-                read = reader.read_buf(&mut input), if wants_input && !pause => match read {
+                read = reader.read_buf(&mut input), if wants_input && !is_behind && !pause => match read {
                     Ok(0) | Err(_) => return,
                     Ok(_) => {
                         self.shared.with(|core, now| core.received(now, id, &input));
@@ -316,6 +408,7 @@ impl Connection {
                     }
                 },
                 () = self.link.waker.notified() => {}
+                () = kept.changed(), if !is_kept || is_behind => {}
                 _ = faults.changed() => {}
                 () = sleep_until(last_call.unwrap_or_else(Instant::now)), if last_call.is_some() => return,
             }
@@ -337,12 +430,57 @@ async fn drain(reader: &mut ReadHalf<'_>, input: &mut BytesMut) {
     }
 }
 
-/// What has to be written, with the time at which it was said.
+/// How far the data folder is; without one everything is as good as kept.
+struct Kept<'a> {
+    queue: Option<&'a Queue>,
+    progress: Option<watch::Receiver<Progress>>,
+}
+
+impl<'a> Kept<'a> {
+    fn new(queue: Option<&'a Queue>) -> Self {
+        Self {
+            queue,
+            progress: queue.map(|queue| queue.progress.subscribe()),
+        }
+    }
+
+    fn queued(&self) -> u64 {
+        self.queue.map_or(0, Queue::queued)
+    }
+
+    fn is_behind(&self) -> bool {
+        self.queue.is_some_and(Queue::is_full)
+    }
+
+    fn has(&mut self, queued: u64) -> bool {
+        let progress = self.progress.as_mut();
+        progress.is_none_or(|progress| progress.borrow_and_update().kept >= queued)
+    }
+
+    /// Waits until more is kept, or nothing will be any more.
+    async fn changed(&mut self) {
+        if let Some(progress) = &mut self.progress
+            && progress.changed().await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+/// What has to be written.
 #[derive(Default)]
 struct Output {
-    chunks: VecDeque<(Instant, Bytes)>,
+    chunks: VecDeque<Chunk>,
     bytes: usize,
     nothing: Bytes,
+}
+
+struct Chunk {
+    said: Instant,
+    /// How many bytes have to be kept before it may go.
+    queued: u64,
+    bytes: Bytes,
 }
 
 impl Output {
@@ -354,22 +492,32 @@ impl Output {
         self.bytes < DELAYED_BYTES_MAX
     }
 
-    fn push(&mut self, chunk: Bytes) {
-        if !chunk.is_empty() {
-            self.bytes += chunk.len();
-            self.chunks.push_back((Instant::now(), chunk));
+    fn push(&mut self, bytes: Bytes, queued: u64) {
+        if !bytes.is_empty() {
+            self.bytes += bytes.len();
+            self.chunks.push_back(Chunk {
+                said: Instant::now(),
+                queued,
+                bytes,
+            });
         }
+    }
+
+    /// Whether what the first chunk tells is kept.
+    fn is_kept(&self, kept: &mut Kept<'_>) -> bool {
+        let first = self.chunks.front();
+        first.is_none_or(|chunk| kept.has(chunk.queued))
     }
 
     /// When the first chunk may go.
     fn due(&self, delay: Duration) -> Option<Instant> {
-        self.chunks.front().map(|(said, _)| *said + delay)
+        self.chunks.front().map(|chunk| chunk.said + delay)
     }
 
     /// The first chunk, of which a part may have gone.
     fn front(&mut self) -> &mut Bytes {
         let first = self.chunks.front_mut();
-        first.map_or(&mut self.nothing, |(_, chunk)| chunk)
+        first.map_or(&mut self.nothing, |chunk| &mut chunk.bytes)
     }
 
     /// So many bytes of the first chunk have gone.
@@ -378,9 +526,59 @@ impl Output {
         if self
             .chunks
             .front()
-            .is_some_and(|(_, chunk)| chunk.is_empty())
+            .is_some_and(|chunk| chunk.bytes.is_empty())
         {
             self.chunks.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use zk_proto::record::ConnectRequest;
+    use zk_proto::{Encode, Zxid, frame};
+
+    use super::*;
+
+    /// A disk that takes nothing any more.
+    #[tokio::test]
+    async fn what_cannot_be_kept_is_not_answered_and_the_server_stops() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = ServerOptions::default();
+        let started = Instant::now();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let core = Core::new(options.clone(), 7, now_since(started));
+        let (mut core, (folder, log)) = restore(core, folder.path().to_owned(), started)
+            .await
+            .expect("a folder that is empty");
+        core.keep_log();
+        let log = log.that_cannot_be_written();
+        let server = Server::run(listener, &options, started, core, Some((folder, log)));
+        let server = server.expect("a server");
+        let mut client = TcpStream::connect(server.local_addr())
+            .await
+            .expect("a connection");
+        let mut wire = BytesMut::new();
+        let request = ConnectRequest {
+            protocol_version: 0,
+            last_zxid_seen: Zxid(0),
+            timeout_ms: 10_000,
+            session_id: SessionId::NONE,
+            password: Some(&[0; 16]),
+            read_only: Some(false),
+        };
+        frame::encode(&mut wire, 1000, |out| request.encode(out)).expect("a small frame");
+        client.write_all(&wire).await.expect("a request sent");
+        let mut answer = Vec::new();
+        // The connection is cut, perhaps with a reset, and there is no answer.
+        let read = timeout(Duration::from_secs(20), client.read_to_end(&mut answer));
+        let _ = read.await.expect("the end of the connection");
+        assert!(answer.is_empty());
+        let failure = server.storage_failure().expect("a failure");
+        assert!(matches!(&*failure, StorageError::Io { .. }), "{failure}");
+        let refused = TcpStream::connect(server.local_addr()).await;
+        assert!(refused.is_err());
+        server.shutdown().await;
     }
 }

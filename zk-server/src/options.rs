@@ -1,5 +1,6 @@
 //! What a server can be told when it starts.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use zk_proto::four_letter::ServerVersion;
@@ -41,6 +42,29 @@ pub struct ServerOptions {
     /// Whether it starts as the read-only server of an ensemble without a quorum (false): see
     /// [`Server::set_read_only`](crate::Server::set_read_only).
     pub read_only: bool,
+    /// The folder in which a [`Server`](crate::Server) keeps what clients write, and goes on from when it is started
+    /// again: znodes, sessions with their ephemerals, transaction numbers. It is made where it is missing, and one
+    /// server at a time can use it. `None`, which is the default, keeps everything in memory alone.
+    ///
+    /// Answers wait until what they tell is kept. Where that fails, the disk being full for example, the server stops
+    /// as the real one does: it cuts every connection and accepts no more, see
+    /// [`Server::storage_failure`](crate::Server::storage_failure).
+    pub data_dir: Option<PathBuf>,
+    /// What "kept" means.
+    pub durability: Durability,
+    /// How long the log in the data folder may get, in bytes, before everything is written anew as a snapshot
+    /// (64 MiB). While that is done, for which everything is copied once in memory, answers wait.
+    pub log_bytes_max: u64,
+}
+
+/// What an answer to a write promises where there is a data folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The operating system has it: it outlives the process, also one that is killed, and not always a power failure.
+    #[default]
+    Process,
+    /// The disk has it, as with the real server: `fsync`, once for all that came together since the last.
+    Disk,
 }
 
 impl Default for ServerOptions {
@@ -58,6 +82,9 @@ impl Default for ServerOptions {
             emulate_version: ServerVersion::new(3, 9, 5),
             four_letter_words: None,
             read_only: false,
+            data_dir: None,
+            durability: Durability::default(),
+            log_bytes_max: 64 << 20,
         }
     }
 }

@@ -5,6 +5,8 @@ use zk_proto::record::{ConnectRequest, ConnectResponse};
 use zk_proto::{Decode, Reader, SessionId};
 
 use super::connection::Phase;
+use super::journal::SessionPart;
+use super::tree::Stamp;
 use super::{ConnectionId, Core, Now};
 
 impl Core {
@@ -31,10 +33,16 @@ impl Core {
         // A client from before the field gets an answer without it.
         let read_only = request.read_only.map(|_| self.read_only);
         let session = if request.session_id == SessionId::NONE {
+            let session = self.sessions.create(timeout_ms, id, now.monotonic_ms);
             if !self.read_only {
-                self.begin(now);
+                let stamp = self.begin(now);
+                let began = SessionPart::Began {
+                    id: session,
+                    timeout_ms,
+                };
+                self.log(stamp, began, &[]);
             }
-            self.sessions.create(timeout_ms, id, now.monotonic_ms)
+            session
         } else if self.reattach(now, id, &request, timeout_ms) {
             request.session_id
         } else {
@@ -75,10 +83,11 @@ impl Core {
         timeout_ms: i32,
     ) -> bool {
         let session = request.session_id;
-        let Some(old) = self.sessions.get(session).map(|s| s.connection) else {
+        let Some(known) = self.sessions.get(session) else {
             return false;
         };
-        if let Some(old) = old {
+        let is_renegotiated = known.timeout_ms != timeout_ms && !known.is_local;
+        if let Some(old) = known.connection {
             self.finish(old);
         }
         if request.password != Some(&self.sessions.password(session)[..]) {
@@ -86,6 +95,18 @@ impl Core {
         }
         self.sessions
             .attach(session, id, timeout_ms, now.monotonic_ms);
+        if is_renegotiated {
+            // It takes no transaction of its own.
+            let stamp = Stamp {
+                zxid: self.last_zxid,
+                wall_ms: now.wall_ms,
+            };
+            let renegotiated = SessionPart::Renegotiated {
+                id: session,
+                timeout_ms,
+            };
+            self.log(stamp, renegotiated, &[]);
+        }
         true
     }
 

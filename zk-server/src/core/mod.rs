@@ -23,12 +23,15 @@
 //! # Ok::<(), std::net::AddrParseError>(())
 //! ```
 //!
+//! A server that is to outlive its process is kept as records: see [`Core::keep_log`] and [`Core::load`].
+//!
 //! Given the same calls with the same arguments, a core gives the same bytes.
 
 mod access;
 mod connection;
 mod events;
 mod handshake;
+mod journal;
 mod multi;
 mod quota;
 mod release;
@@ -48,6 +51,8 @@ use zk_proto::{SessionId, Zxid};
 
 use crate::options::{ServerOptions, millis};
 use connection::{Connection, Phase};
+pub use journal::RecordError;
+use journal::{Journal, SessionPart};
 use quota::Quotas;
 use release::Release;
 use sessions::Sessions;
@@ -100,6 +105,10 @@ pub struct Core {
     started_ms: u64,
     received: u64,
     sent: u64,
+    /// Where somebody keeps it.
+    journal: Option<Journal>,
+    /// How many records of a snapshot there were.
+    loaded: u64,
 }
 
 impl Core {
@@ -128,6 +137,8 @@ impl Core {
             started_ms: now.monotonic_ms,
             received: 0,
             sent: 0,
+            journal: None,
+            loaded: 0,
             options,
         }
     }
@@ -419,7 +430,8 @@ impl Core {
                 .iter()
                 .filter_map(|path| self.tree.delete(path, stamp))
                 .collect();
-            self.commit(&changes, stamp.zxid);
+            self.log(stamp, SessionPart::Ended { id }, &changes);
+            self.publish(&changes, stamp.zxid);
         }
         if let Some(connection) = session.connection {
             self.finish(connection);
@@ -446,7 +458,7 @@ impl Core {
         for path in due {
             let stamp = self.begin(now);
             let change = self.tree.delete(&path, stamp);
-            self.commit(change.as_slice(), stamp.zxid);
+            self.commit(change.as_slice(), stamp);
         }
     }
 }

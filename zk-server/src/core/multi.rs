@@ -75,7 +75,7 @@ impl Core {
                 }
             }
         }
-        self.commit(&changes, stamp.zxid);
+        self.commit(&changes, stamp);
         let results = outcomes.iter().map(|outcome| match outcome {
             Outcome::Created { path, stat: None } => MultiResult::Create { path },
             Outcome::Created {

@@ -23,11 +23,9 @@ pub(super) struct Quotas {
 }
 
 impl Quotas {
-    /// Finds the quotas of a tree that comes from elsewhere.
-    pub(super) fn find(tree: &Tree) -> Self {
-        let mut limited = BTreeSet::new();
-        tree.visit(QUOTA, |path, _| limited.extend(limit_path(path)));
-        Self { limited }
+    /// Takes notice of a znode that was always there.
+    pub(super) fn learn(&mut self, path: &str) {
+        self.limited.extend(limit_path(path));
     }
 
     /// Whether a znode may be created, or get other data.

@@ -197,7 +197,7 @@ impl Core {
             Request::SetAcl(r) => {
                 let stamp = self.begin(asker.now);
                 let (stat, change) = self.tree.apply_set_acl(&r, asker.author(stamp, None))?;
-                self.commit(&[change], stamp.zxid);
+                self.commit(&[change], stamp);
                 SetAclResponse { stat }.encode(body);
                 Ok(())
             }
@@ -356,7 +356,7 @@ impl Core {
         let stamp = self.begin(asker.now);
         let quotas = self.enforce_quota.then_some(&self.quotas);
         let (outcome, change) = self.tree.apply(op, asker.author(stamp, quotas))?;
-        self.commit(change.as_slice(), stamp.zxid);
+        self.commit(change.as_slice(), stamp);
         match outcome {
             Outcome::Created { path, stat: None } => CreateResponse { path: &path }.encode(body),
             Outcome::Created {

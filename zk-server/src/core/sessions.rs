@@ -74,6 +74,41 @@ impl Sessions {
         id
     }
 
+    /// Forgets every session and goes on as the one that had this secret and would have begun `next`.
+    pub(super) fn restore(&mut self, secret: u64, next: SessionId) {
+        self.by_id.clear();
+        self.deadlines.clear();
+        self.secret = secret;
+        self.next = next.0;
+    }
+
+    /// Takes in a session that began before, or has another timeout than it was taken in with.
+    pub(super) fn insert(&mut self, id: SessionId, timeout_ms: i32, now_ms: u64) {
+        self.remove(id);
+        let deadline_ms = self.deadline_ms(timeout_ms, now_ms);
+        self.deadlines.insert((deadline_ms, id));
+        self.by_id.insert(
+            id,
+            Session {
+                timeout_ms,
+                connection: None,
+                is_local: false,
+                loss: None,
+                deadline_ms,
+            },
+        );
+        self.next = self.next.max(id.0.wrapping_add(1));
+    }
+
+    pub(super) const fn secret(&self) -> u64 {
+        self.secret
+    }
+
+    /// The number of the session that begins next.
+    pub(super) const fn next_id(&self) -> SessionId {
+        SessionId(self.next)
+    }
+
     pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
         self.by_id.get(&id)
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use zk_proto::path::{join, name};
 use zk_proto::{Acl, Perms, SessionId, Stat, Zxid};
 
@@ -69,6 +69,41 @@ impl Znode {
         }
     }
 
+    /// Writes what [`Self::get`] reads.
+    pub(super) fn put_stat(&self, out: &mut BytesMut) {
+        out.put_i32(self.creates);
+        out.put_i32(self.version);
+        out.put_i32(self.aversion);
+        out.put_i64(self.czxid.0);
+        out.put_i64(self.mzxid.0);
+        out.put_i64(self.pzxid.0);
+        out.put_i64(self.ctime_ms);
+        out.put_i64(self.mtime_ms);
+    }
+
+    /// Reads what [`Self::put_stat`] has written; `None` where that ends too early. It has no children yet.
+    pub(super) fn get(
+        r: &mut &[u8],
+        data: Option<Bytes>,
+        acl: Arc<[Acl]>,
+        kind: Kind,
+    ) -> Option<Self> {
+        Some(Self {
+            data,
+            acl,
+            kind,
+            children: BTreeSet::new(),
+            creates: r.try_get_i32().ok()?,
+            version: r.try_get_i32().ok()?,
+            aversion: r.try_get_i32().ok()?,
+            czxid: Zxid(r.try_get_i64().ok()?),
+            mzxid: Zxid(r.try_get_i64().ok()?),
+            pzxid: Zxid(r.try_get_i64().ok()?),
+            ctime_ms: r.try_get_i64().ok()?,
+            mtime_ms: r.try_get_i64().ok()?,
+        })
+    }
+
     /// The version that `setACL` compares.
     pub(super) const fn aversion(&self) -> i32 {
         self.aversion
@@ -93,6 +128,7 @@ pub(super) struct Change {
     /// How many bytes of data more there are.
     pub(super) bytes: i64,
     pub(super) before: Before,
+    pub(super) after: After,
 }
 
 /// What was there before.
@@ -114,6 +150,19 @@ pub(super) enum Before {
     },
     /// Another ACL.
     Acl { acl: Arc<[Acl]>, aversion: i32 },
+}
+
+/// What was done, to be done again.
+#[derive(Debug)]
+pub(super) enum After {
+    Created {
+        data: Option<Bytes>,
+        acl: Arc<[Acl]>,
+        kind: Kind,
+    },
+    Deleted,
+    Data(Option<Bytes>),
+    Acl(Arc<[Acl]>),
 }
 
 /// A parent's part of a creation or deletion.
@@ -182,6 +231,26 @@ impl Tree {
             ephemerals: HashMap::new(),
             perishable: BTreeSet::new(),
         }
+    }
+
+    /// Forgets every znode, the root too.
+    pub(super) fn clear(&mut self) {
+        *self = Self {
+            nodes: HashMap::new(),
+            ephemerals: HashMap::new(),
+            perishable: BTreeSet::new(),
+            data_bytes: 0,
+        };
+    }
+
+    /// Takes a znode as it was; `false`, and nothing happens, when its parent is missing or its path is taken.
+    pub(super) fn restore(&mut self, path: &str, znode: Znode) -> bool {
+        let fits = !self.nodes.contains_key(path)
+            && (path == "/" || self.nodes.contains_key(parent_of(path)));
+        if fits {
+            self.insert(&path.into(), znode);
+        }
+        fits
     }
 
     pub(super) fn get(&self, path: &str) -> Option<&Znode> {
@@ -267,6 +336,11 @@ impl Tree {
         parent.pzxid = stamp.zxid;
         let path: Arc<str> = path.into();
         let bytes = length(data.as_ref());
+        let after = After::Created {
+            data: data.clone(),
+            acl: Arc::clone(&acl),
+            kind,
+        };
         self.insert(
             &path,
             Znode {
@@ -290,6 +364,7 @@ impl Tree {
             parent_acl,
             bytes,
             before: Before::Missing { parent: before },
+            after,
         })
     }
 
@@ -315,6 +390,7 @@ impl Tree {
                 znode: Box::new(znode),
                 parent: before,
             },
+            after: After::Deleted,
         })
     }
 
@@ -353,6 +429,7 @@ impl Tree {
             parent_acl: Arc::clone(&acl),
             acl,
             before,
+            after: After::Data(znode.data.clone()),
         })
     }
 
@@ -368,6 +445,7 @@ impl Tree {
             path: path.into(),
             bytes: 0,
             parent_acl: Arc::clone(&acl),
+            after: After::Acl(Arc::clone(&acl)),
             acl,
             before,
         })

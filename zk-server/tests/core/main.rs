@@ -11,6 +11,8 @@ mod golden;
 mod hostile;
 /// Containers, times to live, quotas: what the server does to znodes by itself.
 mod housekeeping;
+/// A server from the records of another.
+mod journal;
 /// The clients, the clock and the wire of these tests.
 mod lab;
 /// All or nothing.
