@@ -1,8 +1,14 @@
 //! Sends the same random requests to a real ZooKeeper and to this server, and prints what they answer differently.
 //!
-//! `cargo run -p zk-server --example compare -- 127.0.0.1:2181 [SEED [COUNT]]`, with a single real server of version 3.9
-//! that nobody else is using meanwhile (transaction numbers are compared too), started with
-//! `-Dzookeeper.extendedTypesEnabled=true`. Everything happens below one new znode, which is deleted at the end.
+//! `cargo run -p zk-server --example compare -- 127.0.0.1:2181 [SEED [COUNT [quota]]]`, with a single real server of version 3.4
+//! or later that nobody else is using meanwhile (transaction numbers are compared too), started with
+//! `-Dzookeeper.extendedTypesEnabled=true`. This server behaves as the version that the real one tells. Everything
+//! happens below one new znode, which is deleted at the end.
+//!
+//! With `quota` there is a quota on these znodes, which a real server enforces since 3.7 with
+//! `-Dzookeeper.enforceQuota=true`.
+//!
+//! Debian's 3.8.0 (`+deb12u2`) has a later release's rule that events need READ, and differs where they are withheld.
 //!
 //! Made alike before the comparison: times, session numbers, where transaction numbers start, and the order of
 //! children and identities, which is left open.
@@ -15,15 +21,17 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use fastrand::Rng;
+use zk_proto::four_letter::{SRVR, ServerVersion, parse_srvr};
 use zk_proto::frame::{self, FrameDecoder};
 use zk_proto::record::{
     AddWatchMode, AddWatchRequest, AuthRequest, CheckRequest, Children, ConnectRequest,
-    Create2Response, CreateMode, CreateRequest, CreateTtlRequest, DeleteRequest, ExistsRequest,
-    GetAclRequest, GetAclResponse, GetAllChildrenNumberRequest, GetChildren2Response,
-    GetChildrenRequest, GetChildrenResponse, GetDataRequest, GetDataResponse, GetEphemeralsRequest,
-    GetEphemeralsResponse, MultiOp, MultiRequest, MultiResponse, MultiResult, ReconfigRequest,
-    RemoveWatchesRequest, ReplyHeader, Request, SaslRequest, SetAclRequest, SetDataRequest,
-    SetWatches2Request, SetWatchesRequest, SyncRequest, WatcherType, WhoAmIResponse,
+    ConnectResponse, Create2Response, CreateMode, CreateRequest, CreateTtlRequest, DeleteRequest,
+    ExistsRequest, GetAclRequest, GetAclResponse, GetAllChildrenNumberRequest,
+    GetChildren2Response, GetChildrenRequest, GetChildrenResponse, GetDataRequest, GetDataResponse,
+    GetEphemeralsRequest, GetEphemeralsResponse, MultiOp, MultiRequest, MultiResponse, MultiResult,
+    ReconfigRequest, RemoveWatchesRequest, ReplyHeader, Request, SaslRequest, SetAclRequest,
+    SetDataRequest, SetWatches2Request, SetWatchesRequest, SyncRequest, WatcherType,
+    WhoAmIResponse,
 };
 use zk_proto::{
     Acl, Decode, Encode, ErrorCode, Perms, Reader, SessionId, Stat, Xid, ZnodeVersion, Zxid,
@@ -43,14 +51,38 @@ fn main() -> Result<()> {
     let seed = args.next().map_or(Ok(1), |text| text.parse())?;
     let count = args.next().map_or(Ok(1000), |text| text.parse())?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let embedded = runtime.block_on(Server::start("127.0.0.1:0", ServerOptions::default()))?;
+    let quota = args.next().is_some_and(|text| text == "quota");
+    let version = version(&real)?;
+    let options = ServerOptions {
+        emulate_version: version,
+        enforce_quota: quota,
+        ..ServerOptions::default()
+    };
+    let embedded = runtime.block_on(Server::start("127.0.0.1:0", options))?;
     let top = format!("/compare-{:08x}", fastrand::u32(..));
     let root = format!("{top}/root");
+    let quota_top = format!("/zookeeper/quota{top}");
+    let quota_root = format!("/zookeeper/quota{root}");
+    let stats = format!("{quota_root}/zookeeper_stats");
+    let limits = format!("{quota_root}/zookeeper_limits");
+    let mut paths = vec![(&*top, ""), (&*root, "")];
+    if quota {
+        paths.extend([
+            (&*quota_top, ""),
+            (&*quota_root, ""),
+            (
+                &*limits,
+                "count=-1,bytes=-1=;byteHardLimit=20;countHardLimit=8",
+            ),
+            (&*stats, ""),
+        ]);
+    }
     let mut sides = [
-        Side::connect(&real, [&top, &root])?,
-        Side::connect(&embedded.connect_string(), [&top, &root])?,
+        Side::connect(&real, &paths)?,
+        Side::connect(&embedded.connect_string(), &paths)?,
     ];
     let mut random = Random {
+        stats: quota.then_some(stats),
         rng: Rng::with_seed(seed),
         root,
     };
@@ -67,10 +99,20 @@ fn main() -> Result<()> {
         }
     }
     for side in &mut sides {
-        side.clean_up(&top)?;
+        side.clean_up(&[&top, &quota_top])?;
     }
-    println!("seed {seed}: {count} requests, {differences} differences");
+    println!("{version}, seed {seed}: {count} requests, {differences} differences");
     Ok(())
+}
+
+fn version(address: &str) -> Result<ServerVersion> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(SRVR)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let srvr = parse_srvr(&answer).ok_or("the server does not tell its version")?;
+    Ok(srvr.version)
 }
 
 /// One server with its clients.
@@ -81,16 +123,16 @@ struct Side {
 }
 
 impl Side {
-    fn connect(address: &str, paths: [&str; 2]) -> Result<Self> {
+    fn connect(address: &str, paths: &[(&str, &str)]) -> Result<Self> {
         let clients: Result<Vec<_>> = (0..CLIENTS).map(|_| Client::connect(address)).collect();
         let mut side = Self {
             clients: clients?,
             base: Zxid(0),
         };
-        for path in paths {
+        for (path, data) in paths {
             let create = Request::Create(CreateRequest {
                 path,
-                data: Some(b""),
+                data: Some(data.as_bytes()),
                 acl: Acl::OPEN.into(),
                 mode: CreateMode::PERSISTENT,
             });
@@ -126,6 +168,9 @@ impl Side {
     }
 
     fn try_alike(&self, opcode: i32, frame: &Bytes) -> Result<String> {
+        if frame.is_empty() {
+            return Ok("closed".to_owned());
+        }
         let mut r = Reader::new(frame);
         let mut header = ReplyHeader::decode(&mut r)?;
         header.zxid = self.zxid(header.zxid);
@@ -195,13 +240,13 @@ impl Side {
     }
 
     /// Deletes what is left, children first.
-    fn clean_up(&mut self, top: &str) -> Result<()> {
+    fn clean_up(&mut self, tops: &[&str]) -> Result<()> {
         for client in &mut self.clients[1..] {
             client.call(&encode(&Request::CloseSession))?;
         }
         let client = &mut self.clients[0];
         client.call(&encode(&Request::Auth(bob())))?;
-        let mut paths = vec![top.to_owned()];
+        let mut paths: Vec<_> = tops.iter().map(|top| (*top).to_owned()).collect();
         let mut next = 0;
         while let Some(path) = paths.get(next).cloned() {
             let request = Request::GetChildren(GetChildrenRequest {
@@ -228,58 +273,85 @@ impl Side {
 }
 
 struct Client {
+    address: String,
     stream: TcpStream,
     input: BytesMut,
+    session: SessionId,
+    password: Vec<u8>,
 }
 
 impl Client {
     fn connect(address: &str) -> Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let mut client = Self {
-            stream,
+            address: address.to_owned(),
+            stream: TcpStream::connect(address)?,
             input: BytesMut::new(),
+            session: SessionId::NONE,
+            password: vec![0; 16],
         };
+        client.attach()?;
+        Ok(client)
+    }
+
+    /// Begins the session, or goes on with it on a new connection.
+    fn attach(&mut self) -> Result<()> {
+        self.stream = TcpStream::connect(&self.address)?;
+        self.stream.set_nodelay(true)?;
+        self.stream
+            .set_read_timeout(Some(Duration::from_secs(10)))?;
+        self.input.clear();
         let mut wire = BytesMut::new();
         frame::encode(&mut wire, frame::DEFAULT_MAX_BYTES, |out| {
             ConnectRequest {
                 protocol_version: 0,
                 last_zxid_seen: Zxid(0),
                 timeout_ms: 40_000,
-                session_id: SessionId::NONE,
-                password: Some(&[0; 16]),
+                session_id: self.session,
+                password: Some(&self.password),
                 read_only: Some(false),
             }
             .encode(out);
         })?;
-        client.stream.write_all(&wire)?;
-        client.frame()?;
-        Ok(client)
+        self.stream.write_all(&wire)?;
+        let frame = self.frame()?.ok_or("no answer to the connect request")?;
+        let response = ConnectResponse::decode(&mut Reader::new(&frame))?;
+        if response.timeout_ms <= 0 {
+            return Err("the session has expired".into());
+        }
+        self.session = response.session_id;
+        self.password = response.password.unwrap_or_default().to_vec();
+        Ok(())
     }
 
-    /// Sends one request and reads up to its answer: the events on the way, and the answer last.
+    /// Sends one request and reads up to its answer: the events on the way, and the answer last. Where the server
+    /// closes the connection, as it does for opcodes that it does not know, the end is an empty frame, and the session
+    /// goes on with another.
     fn call(&mut self, wire: &[u8]) -> Result<Vec<Bytes>> {
         self.stream.write_all(wire)?;
         let mut frames = Vec::new();
-        loop {
-            let frame = self.frame()?;
+        while let Some(frame) = self.frame()? {
             let is_event = frame.starts_with(&Xid::NOTIFICATION.0.to_be_bytes());
+            let is_end = frame.get(16 - 4..16) == Some(&ErrorCode::UNIMPLEMENTED.0.to_be_bytes())
+                && frame.get(4..12) == Some(&[0xff; 8]);
             frames.push(frame);
-            if !is_event {
+            if !is_event && !is_end {
                 return Ok(frames);
             }
         }
+        frames.push(Bytes::new());
+        self.attach()?;
+        Ok(frames)
     }
 
-    fn frame(&mut self) -> Result<Bytes> {
+    /// The next frame; `None` at the end of the stream.
+    fn frame(&mut self) -> Result<Option<Bytes>> {
         let mut chunk = [0; 16 << 10];
         loop {
             if let Some(frame) = FrameDecoder::new(usize::MAX).decode(&mut self.input)? {
-                return Ok(frame);
+                return Ok(Some(frame));
             }
             match self.stream.read(&mut chunk)? {
-                0 => return Err("the server has closed the connection".into()),
+                0 => return Ok(None),
                 count => self.input.extend_from_slice(&chunk[..count]),
             }
         }
@@ -290,6 +362,8 @@ impl Client {
 struct Random {
     rng: Rng,
     root: String,
+    /// Where a quota's statistics are.
+    stats: Option<String>,
 }
 
 impl Random {
@@ -297,7 +371,14 @@ impl Random {
     fn request_bytes(&mut self) -> Vec<u8> {
         let paths: Vec<_> = (0..4).map(|_| self.path()).collect();
         let acl = self.acl();
-        let request = self.request(&paths, &acl);
+        let stats = self.stats.clone();
+        let request = match &stats {
+            // A real server dies of nonsense in there, so nothing is written to it.
+            Some(path) if self.rng.u8(..4) == 0 => {
+                Request::GetData(GetDataRequest { path, watch: false })
+            }
+            _ => self.request(&paths, &acl),
+        };
         let mut wire = encode(&request);
         let cuttable = !matches!(request, Request::Auth(_) | Request::Sasl(_));
         if cuttable && wire.len() > 12 && self.rng.u8(..10) == 0 {

@@ -39,10 +39,13 @@ pub mod core;
 mod faults;
 mod listener;
 mod options;
+mod storage;
 
 pub use listener::Server;
-pub use options::ServerOptions;
+pub use options::{Durability, ServerOptions};
+pub use storage::StorageError;
 pub use zk_proto::SessionId;
+pub use zk_proto::four_letter::ServerVersion;
 
 /// The program in the README compiles and runs.
 #[cfg(doctest)]

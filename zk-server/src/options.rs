@@ -1,6 +1,9 @@
 //! What a server can be told when it starts.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use zk_proto::four_letter::ServerVersion;
 
 /// Settings of one server; [`Default`] gives ZooKeeper's own values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,43 @@ pub struct ServerOptions {
     pub output_bytes_max: usize,
     /// How many connections there may be (10,000). More are closed as they come.
     pub connections_max: usize,
+    /// Whether the hard limits of quotas are enforced (`zookeeper.enforceQuota`, false, since 3.7): a write that would
+    /// exceed one is answered `QuotaExceeded`.
+    pub enforce_quota: bool,
+    /// The release of ZooKeeper to behave as (3.9.5), for tests of clients against older ones: it is what `srvr` tells,
+    /// opcodes that came later are answered as unknown, and watches, notifications, `exists` and multi follow the rules
+    /// of that release. The numbers that make a difference are 3.4, 3.5.0, 3.5.1, 3.5.3, 3.6, 3.7, 3.8.4, 3.9.0 and
+    /// 3.9.2; other differences between releases are not imitated.
+    pub emulate_version: ServerVersion,
+    /// The four-letter words that are answered (`4lw.commands.whitelist`); `None` is all of them. Real servers answer
+    /// `srvr` alone unless they are told otherwise; with an empty list a client cannot learn the version.
+    pub four_letter_words: Option<Vec<String>>,
+    /// Whether it starts as the read-only server of an ensemble without a quorum (false): see
+    /// [`Server::set_read_only`](crate::Server::set_read_only).
+    pub read_only: bool,
+    /// The folder in which a [`Server`](crate::Server) keeps what clients write, and goes on from when it is started
+    /// again: znodes, sessions with their ephemerals, transaction numbers. It is made where it is missing, and one
+    /// server at a time can use it. `None`, which is the default, keeps everything in memory alone.
+    ///
+    /// Answers wait until what they tell is kept. Where that fails, the disk being full for example, the server stops
+    /// as the real one does: it cuts every connection and accepts no more, see
+    /// [`Server::storage_failure`](crate::Server::storage_failure).
+    pub data_dir: Option<PathBuf>,
+    /// What "kept" means.
+    pub durability: Durability,
+    /// How long the log in the data folder may get, in bytes, before everything is written anew as a snapshot
+    /// (64 MiB). While that is done, for which everything is copied once in memory, answers wait.
+    pub log_bytes_max: u64,
+}
+
+/// What an answer to a write promises where there is a data folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The operating system has it: it outlives the process, also one that is killed, and not always a power failure.
+    #[default]
+    Process,
+    /// The disk has it, as with the real server: `fsync`, once for all that came together since the last.
+    Disk,
 }
 
 impl Default for ServerOptions {
@@ -38,6 +78,13 @@ impl Default for ServerOptions {
             frame_bytes_max: zk_proto::frame::DEFAULT_MAX_BYTES,
             output_bytes_max: 16 << 20,
             connections_max: 10_000,
+            enforce_quota: false,
+            emulate_version: ServerVersion::new(3, 9, 5),
+            four_letter_words: None,
+            read_only: false,
+            data_dir: None,
+            durability: Durability::default(),
+            log_bytes_max: 64 << 20,
         }
     }
 }

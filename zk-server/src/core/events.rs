@@ -7,21 +7,28 @@ use zk_proto::{Acl, Perms, Zxid};
 
 use super::access;
 use super::connection::Phase;
-use super::tree::{Before, Change};
+use super::journal::SessionPart;
+use super::tree::{Before, Change, Stamp};
 use super::{ConnectionId, Core};
 
 impl Core {
-    /// A transaction has been applied: quotas are counted, watchers are told.
-    pub(super) fn commit(&mut self, changes: &[Change], zxid: Zxid) {
+    /// A transaction of a client has been applied: it is kept, and everybody is told.
+    pub(super) fn commit(&mut self, changes: &[Change], stamp: Stamp) {
+        self.log(stamp, SessionPart::None, changes);
+        self.publish(changes, stamp.zxid);
+    }
+
+    /// Quotas are counted, watchers are told.
+    pub(super) fn publish(&mut self, changes: &[Change], zxid: Zxid) {
         self.quotas.account(&mut self.tree, changes);
         for change in changes {
-            self.publish(change, zxid);
+            self.publish_one(change, zxid);
         }
     }
 
     /// Tells the watchers what was done: the znode's data watchers, then its child watchers, then its parent's; each
     /// connection once.
-    fn publish(&mut self, change: &Change, zxid: Zxid) {
+    fn publish_one(&mut self, change: &Change, zxid: Zxid) {
         let path = &*change.path;
         match change.before {
             Before::Missing { .. } => {
@@ -61,11 +68,17 @@ impl Core {
         acl: &[Acl],
         zxid: Zxid,
     ) {
+        let guarded = self.release.guards_existence();
+        let zxid = if self.release.numbers_notifications() {
+            zxid
+        } else {
+            Zxid(-1)
+        };
         for id in told {
             let Some(connection) = self.connections.get_mut(&id) else {
                 continue;
             };
-            if access::check(acl, Perms::READ, &connection.identities).is_ok() {
+            if !guarded || access::check(acl, Perms::READ, &connection.identities).is_ok() {
                 connection.push_event(event, path, zxid);
                 let cut = connection.phase == Phase::Aborted;
                 self.ready.insert(id);

@@ -5,6 +5,8 @@ use zk_proto::record::{ConnectRequest, ConnectResponse};
 use zk_proto::{Decode, Reader, SessionId};
 
 use super::connection::Phase;
+use super::journal::SessionPart;
+use super::tree::Stamp;
 use super::{ConnectionId, Core, Now};
 
 impl Core {
@@ -23,11 +25,24 @@ impl Core {
         }
         let (min_ms, max_ms) = self.options.session_timeout_limits_ms();
         let timeout_ms = request.timeout_ms.clamp(min_ms, max_ms);
-        // A client from before the field gets an answer without it. This server is never read-only.
-        let read_only = request.read_only.map(|_| false);
+        // Here only those are welcome that have said so.
+        if self.read_only && request.read_only != Some(true) {
+            self.complain(id, &"read-only server, and the client wants to write");
+            return self.abort(id);
+        }
+        // A client from before the field gets an answer without it.
+        let read_only = request.read_only.map(|_| self.read_only);
         let session = if request.session_id == SessionId::NONE {
-            self.begin(now);
-            self.sessions.create(timeout_ms, id, now.monotonic_ms)
+            let session = self.sessions.create(timeout_ms, id, now.monotonic_ms);
+            if !self.read_only {
+                let stamp = self.begin(now);
+                let began = SessionPart::Began {
+                    id: session,
+                    timeout_ms,
+                };
+                self.log(stamp, began, &[]);
+            }
+            session
         } else if self.reattach(now, id, &request, timeout_ms) {
             request.session_id
         } else {
@@ -68,10 +83,11 @@ impl Core {
         timeout_ms: i32,
     ) -> bool {
         let session = request.session_id;
-        let Some(old) = self.sessions.get(session).map(|s| s.connection) else {
+        let Some(known) = self.sessions.get(session) else {
             return false;
         };
-        if let Some(old) = old {
+        let is_renegotiated = known.timeout_ms != timeout_ms && !known.is_local;
+        if let Some(old) = known.connection {
             self.finish(old);
         }
         if request.password != Some(&self.sessions.password(session)[..]) {
@@ -79,6 +95,18 @@ impl Core {
         }
         self.sessions
             .attach(session, id, timeout_ms, now.monotonic_ms);
+        if is_renegotiated {
+            // It takes no transaction of its own.
+            let stamp = Stamp {
+                zxid: self.last_zxid,
+                wall_ms: now.wall_ms,
+            };
+            let renegotiated = SessionPart::Renegotiated {
+                id: session,
+                timeout_ms,
+            };
+            self.log(stamp, renegotiated, &[]);
+        }
         true
     }
 

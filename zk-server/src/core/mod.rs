@@ -23,14 +23,18 @@
 //! # Ok::<(), std::net::AddrParseError>(())
 //! ```
 //!
+//! A server that is to outlive its process is kept as records: see [`Core::keep_log`] and [`Core::load`].
+//!
 //! Given the same calls with the same arguments, a core gives the same bytes.
 
 mod access;
 mod connection;
 mod events;
 mod handshake;
+mod journal;
 mod multi;
 mod quota;
+mod release;
 mod request;
 mod sessions;
 mod tree;
@@ -47,7 +51,10 @@ use zk_proto::{SessionId, Zxid};
 
 use crate::options::{ServerOptions, millis};
 use connection::{Connection, Phase};
+pub use journal::RecordError;
+use journal::{Journal, SessionPart};
 use quota::Quotas;
+use release::Release;
 use sessions::Sessions;
 use tree::{Kind, Stamp, Tree};
 use watches::Watches;
@@ -68,11 +75,23 @@ pub struct Now {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
 
+/// What a connection that is cut on command takes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The next write: it is not applied.
+    Request,
+    /// The answer to the next write: it is applied.
+    Answer,
+}
+
 /// The state of one server: see the [module](self) for how to drive it.
 pub struct Core {
     options: ServerOptions,
+    release: Release,
+    read_only: bool,
     tree: Tree,
     quotas: Quotas,
+    enforce_quota: bool,
     sessions: Sessions,
     watches: Watches,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -86,17 +105,27 @@ pub struct Core {
     started_ms: u64,
     received: u64,
     sent: u64,
+    /// Where somebody keeps it.
+    journal: Option<Journal>,
+    /// How many records of a snapshot there were.
+    loaded: u64,
 }
 
 impl Core {
     /// A server with an empty tree. `seed` makes the sessions' passwords.
     #[must_use]
     pub fn new(options: ServerOptions, seed: u64, now: Now) -> Self {
+        let release = Release(options.emulate_version);
+        let mut sessions = Sessions::new(options.tick_ms(), seed, now.wall_ms);
+        sessions.set_read_only(options.read_only, now.monotonic_ms);
         Self {
-            tree: Tree::new(),
+            release,
+            read_only: options.read_only,
+            tree: Tree::new(release.has_config()),
             quotas: Quotas::default(),
-            sessions: Sessions::new(options.tick_ms(), seed, now.wall_ms),
-            watches: Watches::default(),
+            enforce_quota: options.enforce_quota && release.has_hard_limits(),
+            sessions,
+            watches: Watches::new(release.keeps_watch_modes_apart()),
             connections: BTreeMap::new(),
             ready: BTreeSet::new(),
             handshakes: BTreeSet::new(),
@@ -108,6 +137,8 @@ impl Core {
             started_ms: now.monotonic_ms,
             received: 0,
             sent: 0,
+            journal: None,
+            loaded: 0,
             options,
         }
     }
@@ -156,7 +187,7 @@ impl Core {
             self.complain(id, &"no connect request in time");
             self.abort(id);
         }
-        if self.next_reap_ms <= now.monotonic_ms {
+        if self.next_reap_ms <= now.monotonic_ms && !self.read_only {
             self.next_reap_ms = now
                 .monotonic_ms
                 .saturating_add(millis(self.options.container_check_interval).max(1));
@@ -169,7 +200,7 @@ impl Core {
     #[must_use]
     pub fn wake_at_ms(&self) -> Option<u64> {
         let handshake = self.handshakes.first().map(|(deadline_ms, _)| *deadline_ms);
-        let reap = self.tree.has_perishable().then_some(self.next_reap_ms);
+        let reap = (self.tree.has_perishable() && !self.read_only).then_some(self.next_reap_ms);
         [self.sessions.next_deadline_ms(), handshake, reap]
             .into_iter()
             .flatten()
@@ -237,6 +268,44 @@ impl Core {
     pub fn drop_connections(&mut self) {
         for id in self.connections.keys().copied().collect::<Vec<_>>() {
             self.abort(id);
+        }
+    }
+
+    /// Cuts the connection that a session has, without a word; `false` when it has none.
+    pub fn drop_connection(&mut self, session: SessionId) -> bool {
+        let connection = self.connection_of(session);
+        if let Some(id) = connection {
+            self.abort(id);
+        }
+        connection.is_some()
+    }
+
+    /// Cuts a session's connection at its next write, before or after it is applied; `false` when there is no such
+    /// session. What the client was told before still reaches it.
+    pub fn lose_next_write(&mut self, session: SessionId, loss: Loss) -> bool {
+        self.sessions.set_loss(session, loss)
+    }
+
+    /// The connection that a session has.
+    #[must_use]
+    pub fn connection_of(&self, session: SessionId) -> Option<ConnectionId> {
+        self.sessions.get(session)?.connection
+    }
+
+    /// The session that a connection has or had.
+    #[must_use]
+    pub fn session_of(&self, connection: ConnectionId) -> Option<SessionId> {
+        self.connections.get(&connection)?.session
+    }
+
+    /// Becomes the read-only server of an ensemble without a quorum, or a writable one again. Either way its
+    /// connections are cut. Meanwhile no session but those of read-only clients expires; afterwards these are gone, and
+    /// all others have their full timeout.
+    pub fn set_read_only(&mut self, now: Now, read_only: bool) {
+        if self.read_only != read_only {
+            self.read_only = read_only;
+            self.drop_connections();
+            self.sessions.set_read_only(read_only, now.monotonic_ms);
         }
     }
 
@@ -354,13 +423,16 @@ impl Core {
         let Some(session) = self.sessions.remove(id) else {
             return;
         };
-        let stamp = self.begin(now);
-        let paths: Vec<_> = self.tree.ephemerals(id).cloned().collect();
-        let changes: Vec<_> = paths
-            .iter()
-            .filter_map(|path| self.tree.delete(path, stamp))
-            .collect();
-        self.commit(&changes, stamp.zxid);
+        if !session.is_local {
+            let stamp = self.begin(now);
+            let paths: Vec<_> = self.tree.ephemerals(id).cloned().collect();
+            let changes: Vec<_> = paths
+                .iter()
+                .filter_map(|path| self.tree.delete(path, stamp))
+                .collect();
+            self.log(stamp, SessionPart::Ended { id }, &changes);
+            self.publish(&changes, stamp.zxid);
+        }
         if let Some(connection) = session.connection {
             self.finish(connection);
         }
@@ -386,7 +458,7 @@ impl Core {
         for path in due {
             let stamp = self.begin(now);
             let change = self.tree.delete(&path, stamp);
-            self.commit(change.as_slice(), stamp.zxid);
+            self.commit(change.as_slice(), stamp);
         }
     }
 }

@@ -8,7 +8,7 @@ use zk_proto::{Encode, ErrorCode};
 
 use super::Core;
 use super::request::{Asker, children, get_data};
-use super::write::{Outcome, is_mode_without_ttl};
+use super::write::Outcome;
 
 impl Core {
     /// All or nothing. A failure is told by the results, not by the header.
@@ -18,10 +18,13 @@ impl Core {
         request: MultiRequest<'_>,
         body: &mut BytesMut,
     ) -> Result<(), ErrorCode> {
-        let author = asker.author(self.begin(asker.now));
-        if !request.ops.iter().all(is_legal_in_multi) {
+        let stamp = self.begin(asker.now);
+        let release = self.release;
+        if !request.ops.iter().all(|op| release.takes_in_multi(op)) {
             return Err(ErrorCode::MARSHALLING_ERROR);
         }
+        let quotas = self.enforce_quota.then_some(&self.quotas);
+        let author = asker.author(stamp, quotas);
         let ops_count = request.ops.len();
         let mut outcomes = Vec::new();
         let mut changes = Vec::new();
@@ -31,9 +34,20 @@ impl Core {
                 MultiOp::Create(r) | MultiOp::Create2(r) if r.mode == CreateMode::CONTAINER => {
                     MultiOp::CreateContainer(r)
                 }
+                MultiOp::Create2(r) | MultiOp::CreateContainer(r)
+                    if !release.has_create2_in_multi() =>
+                {
+                    MultiOp::Create(r)
+                }
                 op => op,
             };
-            match self.tree.apply(&op, author) {
+            let is_fatal = release.breaks_multi(&op);
+            let done = if is_fatal {
+                Err(ErrorCode::MARSHALLING_ERROR)
+            } else {
+                self.tree.apply(&op, author)
+            };
+            match done {
                 Ok((outcome, change)) => {
                     outcomes.push(outcome);
                     changes.extend(change);
@@ -41,6 +55,9 @@ impl Core {
                 Err(code) => {
                     for change in changes.into_iter().rev() {
                         self.tree.revert(change);
+                    }
+                    if is_fatal {
+                        return Err(code);
                     }
                     let failed = outcomes.len();
                     let results = (0..ops_count).map(|index| {
@@ -58,7 +75,7 @@ impl Core {
                 }
             }
         }
-        self.commit(&changes, author.stamp.zxid);
+        self.commit(&changes, stamp);
         let results = outcomes.iter().map(|outcome| match outcome {
             Outcome::Created { path, stat: None } => MultiResult::Create { path },
             Outcome::Created {
@@ -119,17 +136,6 @@ impl Core {
     }
 }
 
-const fn is_read(op: &MultiOp<'_>) -> bool {
+pub(super) const fn is_read(op: &MultiOp<'_>) -> bool {
     matches!(op, MultiOp::GetData(_) | MultiOp::GetChildren(_))
-}
-
-/// A mode that does not go with the opcode breaks the whole multi, where a request alone is told `BadArguments`.
-fn is_legal_in_multi(op: &MultiOp<'_>) -> bool {
-    match op {
-        MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => {
-            is_mode_without_ttl(r.mode)
-        }
-        MultiOp::CreateTtl(r) => r.create.mode.has_ttl(),
-        op => !is_read(op),
-    }
 }

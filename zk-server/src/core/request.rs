@@ -16,9 +16,10 @@ use zk_proto::{
 
 use super::access::{self, Identity};
 use super::connection::IDENTITIES_MAX;
-use super::tree::Znode;
+use super::quota::Quotas;
+use super::tree::{Stamp, Znode};
 use super::write::{Author, Outcome};
-use super::{ConnectionId, Core, Now};
+use super::{ConnectionId, Core, Loss, Now};
 
 /// A request's circumstances.
 pub(super) struct Asker {
@@ -51,6 +52,21 @@ impl Core {
             session,
             identities,
         };
+        if !self.release.knows(header.opcode) {
+            return self.refuse_unknown(&asker, header);
+        }
+        if self.read_only && self.is_refused_read_only(header.opcode, session) {
+            let result = Err(ErrorCode::NOT_READ_ONLY);
+            return self.reply(&asker, header.xid, self.last_zxid, result, &[]);
+        }
+        let loss = if is_write(header.opcode) {
+            self.sessions.take_loss(session)
+        } else {
+            None
+        };
+        if loss == Some(Loss::Request) {
+            return self.finish(id);
+        }
         let mut body = BytesMut::new();
         let request = match Request::decode(header.opcode, &mut reader) {
             Ok(request) => request,
@@ -75,6 +91,9 @@ impl Core {
             }
             request => {
                 let result = self.serve(&asker, request, &mut body);
+                if loss == Some(Loss::Answer) {
+                    return self.finish(id);
+                }
                 self.reply(&asker, header.xid, self.last_zxid, result, &body);
             }
         }
@@ -102,17 +121,30 @@ impl Core {
             // Here the unknown opcode is one within the multi.
             OpCode::MULTI | OpCode::MULTI_READ => self.refuse_broken(asker, header),
             _ if matches!(kind, DecodeErrorKind::UnknownOpCode(_)) => {
-                let result = Err(ErrorCode::UNIMPLEMENTED);
-                self.reply(asker, header.xid, Zxid(-1), result, &[]);
-                self.finish(asker.connection);
+                self.refuse_unknown(asker, header);
             }
             _ => self.refuse_broken(asker, header),
         }
     }
 
+    fn refuse_unknown(&mut self, asker: &Asker, header: RequestHeader) {
+        let result = Err(ErrorCode::UNIMPLEMENTED);
+        self.reply(asker, header.xid, Zxid(-1), result, &[]);
+        self.finish(asker.connection);
+    }
+
+    /// What a read-only server refuses. `sync` is among it: there is no leader to ask. So is the end of a session that
+    /// the ensemble knows.
+    fn is_refused_read_only(&self, opcode: OpCode, session: SessionId) -> bool {
+        match opcode {
+            OpCode::CHECK | OpCode::RECONFIG | OpCode::SYNC => true,
+            OpCode::CLOSE_SESSION => self.sessions.get(session).is_some_and(|s| !s.is_local),
+            opcode => is_write(opcode),
+        }
+    }
+
     fn refuse_broken(&mut self, asker: &Asker, header: RequestHeader) {
-        // Only a multi takes its transaction before it is read.
-        if header.opcode == OpCode::MULTI {
+        if self.release.numbers_before_reading(header.opcode) {
             self.begin(asker.now);
         }
         let result = Err(ErrorCode::MARSHALLING_ERROR);
@@ -160,12 +192,12 @@ impl Core {
             Request::CreateTtl(r) => self.write(asker, &MultiOp::CreateTtl(r), body),
             Request::Delete(r) => self.write(asker, &MultiOp::Delete(r), body),
             Request::SetData(r) => self.write(asker, &MultiOp::SetData(r), body),
-            // Real servers never answer a check that succeeds; a header alone harms nobody.
+            // Real servers that take it never answer a check that succeeds; a header alone harms nobody.
             Request::Check(r) => self.write(asker, &MultiOp::Check(r), body),
             Request::SetAcl(r) => {
-                let author = asker.author(self.begin(asker.now));
-                let (stat, change) = self.tree.apply_set_acl(&r, author)?;
-                self.commit(&[change], author.stamp.zxid);
+                let stamp = self.begin(asker.now);
+                let (stat, change) = self.tree.apply_set_acl(&r, asker.author(stamp, None))?;
+                self.commit(&[change], stamp);
                 SetAclResponse { stat }.encode(body);
                 Ok(())
             }
@@ -179,7 +211,12 @@ impl Core {
                 if r.path.contains('\0') {
                     return Err(ErrorCode::BAD_ARGUMENTS);
                 }
-                let result = self.readable(asker, r.path).map(Znode::stat);
+                let result = if self.release.guards_existence() {
+                    self.readable(asker, r.path).map(Znode::stat)
+                } else {
+                    let znode = self.tree.get(r.path).ok_or(ErrorCode::NO_NODE);
+                    znode.map(Znode::stat)
+                };
                 if r.watch && matches!(result, Ok(_) | Err(ErrorCode::NO_NODE)) {
                     self.watches.data.add_one_shot(r.path, asker.connection);
                 }
@@ -275,9 +312,13 @@ impl Core {
                 AddWatchResponse { err: ErrorCode::OK }.encode(body);
                 Ok(())
             }
-            Request::CheckWatches(r) => self.find_watch(asker, r.path, r.watcher_type),
+            Request::CheckWatches(r) => {
+                let found = self.watches.find(r.path, asker.connection, r.watcher_type);
+                found_watch(found)
+            }
             Request::RemoveWatches(r) => {
-                self.find_watch(asker, r.path, r.watcher_type)?;
+                let found = self.watches.has(r.path, asker.connection, r.watcher_type);
+                found_watch(found)?;
                 self.watches
                     .remove(r.path, asker.connection, r.watcher_type);
                 Ok(())
@@ -312,9 +353,10 @@ impl Core {
         op: &MultiOp<'_>,
         body: &mut BytesMut,
     ) -> Result<(), ErrorCode> {
-        let author = asker.author(self.begin(asker.now));
-        let (outcome, change) = self.tree.apply(op, author)?;
-        self.commit(change.as_slice(), author.stamp.zxid);
+        let stamp = self.begin(asker.now);
+        let quotas = self.enforce_quota.then_some(&self.quotas);
+        let (outcome, change) = self.tree.apply(op, asker.author(stamp, quotas))?;
+        self.commit(change.as_slice(), stamp);
         match outcome {
             Outcome::Created { path, stat: None } => CreateResponse { path: &path }.encode(body),
             Outcome::Created {
@@ -325,19 +367,6 @@ impl Core {
             Outcome::Deleted | Outcome::Checked => {}
         }
         Ok(())
-    }
-
-    fn find_watch(
-        &self,
-        asker: &Asker,
-        path: &str,
-        kind: zk_proto::record::WatcherType,
-    ) -> Result<(), ErrorCode> {
-        match self.watches.has(path, asker.connection, kind) {
-            None => Err(ErrorCode::MARSHALLING_ERROR),
-            Some(false) => Err(ErrorCode::NO_WATCHER),
-            Some(true) => Ok(()),
-        }
     }
 
     /// Registers the one-shot watches of a client that was away, and tells it at once of what they would have seen.
@@ -374,13 +403,38 @@ impl Core {
     }
 }
 
+/// Whether it changes znodes.
+const fn is_write(opcode: OpCode) -> bool {
+    matches!(
+        opcode,
+        OpCode::CREATE
+            | OpCode::CREATE2
+            | OpCode::CREATE_CONTAINER
+            | OpCode::CREATE_TTL
+            | OpCode::DELETE
+            | OpCode::SET_DATA
+            | OpCode::SET_ACL
+            | OpCode::MULTI
+    )
+}
+
 impl Asker {
-    pub(super) fn author(&self, stamp: super::tree::Stamp) -> Author<'_> {
+    /// It must keep to these quotas, where it must.
+    pub(super) fn author<'a>(&'a self, stamp: Stamp, quotas: Option<&'a Quotas>) -> Author<'a> {
         Author {
+            quotas,
             session: self.session,
             identities: &self.identities,
             stamp,
         }
+    }
+}
+
+const fn found_watch(found: Option<bool>) -> Result<(), ErrorCode> {
+    match found {
+        None => Err(ErrorCode::MARSHALLING_ERROR),
+        Some(false) => Err(ErrorCode::NO_WATCHER),
+        Some(true) => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zk_proto::SessionId;
 use zk_proto::record::PASSWORD_BYTES;
 
-use super::ConnectionId;
+use super::{ConnectionId, Loss};
 
 /// One session.
 #[derive(Debug)]
@@ -13,6 +13,10 @@ pub(super) struct Session {
     pub(super) timeout_ms: i32,
     /// The connection it has at the moment. A session outlives its connections.
     pub(super) connection: Option<ConnectionId>,
+    /// Whether it is known to a read-only server alone: it takes no transaction, and is gone when that one is writable.
+    pub(super) is_local: bool,
+    /// What happens to its next write.
+    loss: Option<Loss>,
     deadline_ms: u64,
 }
 
@@ -27,6 +31,8 @@ pub(super) struct Sessions {
     tick_ms: u64,
     next: i64,
     secret: u64,
+    /// On a read-only server only local sessions begin and expire.
+    read_only: bool,
 }
 
 impl Sessions {
@@ -40,6 +46,7 @@ impl Sessions {
             tick_ms,
             next: time | (1 << 56),
             secret,
+            read_only: false,
         }
     }
 
@@ -59,10 +66,47 @@ impl Sessions {
             Session {
                 timeout_ms,
                 connection: Some(connection),
+                is_local: self.read_only,
+                loss: None,
                 deadline_ms,
             },
         );
         id
+    }
+
+    /// Forgets every session and goes on as the one that had this secret and would have begun `next`.
+    pub(super) fn restore(&mut self, secret: u64, next: SessionId) {
+        self.by_id.clear();
+        self.deadlines.clear();
+        self.secret = secret;
+        self.next = next.0;
+    }
+
+    /// Takes in a session that began before, or has another timeout than it was taken in with.
+    pub(super) fn insert(&mut self, id: SessionId, timeout_ms: i32, now_ms: u64) {
+        self.remove(id);
+        let deadline_ms = self.deadline_ms(timeout_ms, now_ms);
+        self.deadlines.insert((deadline_ms, id));
+        self.by_id.insert(
+            id,
+            Session {
+                timeout_ms,
+                connection: None,
+                is_local: false,
+                loss: None,
+                deadline_ms,
+            },
+        );
+        self.next = self.next.max(id.0.wrapping_add(1));
+    }
+
+    pub(super) const fn secret(&self) -> u64 {
+        self.secret
+    }
+
+    /// The number of the session that begins next.
+    pub(super) const fn next_id(&self) -> SessionId {
+        SessionId(self.next)
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
@@ -76,6 +120,16 @@ impl Sessions {
     /// Every session, by number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         self.by_id.iter().map(|(id, session)| (*id, session))
+    }
+
+    /// Sets what happens to a session's next write; `false` when there is no such session.
+    pub(super) fn set_loss(&mut self, id: SessionId, loss: Loss) -> bool {
+        let session = self.by_id.get_mut(&id);
+        session.map(|session| session.loss = Some(loss)).is_some()
+    }
+
+    pub(super) fn take_loss(&mut self, id: SessionId) -> Option<Loss> {
+        self.by_id.get_mut(&id)?.loss.take()
     }
 
     /// Gives a session another connection and another timeout.
@@ -104,16 +158,32 @@ impl Sessions {
 
     /// Gives a session its full timeout again.
     pub(super) fn touch(&mut self, id: SessionId, now_ms: u64) {
-        let Some(timeout_ms) = self.by_id.get(&id).map(|session| session.timeout_ms) else {
+        let Some(session) = self.by_id.get(&id) else {
             return;
         };
-        let deadline_ms = self.deadline_ms(timeout_ms, now_ms);
+        if self.read_only && !session.is_local {
+            return;
+        }
+        let deadline_ms = self.deadline_ms(session.timeout_ms, now_ms);
         if let Some(session) = self.by_id.get_mut(&id)
             && session.deadline_ms != deadline_ms
         {
             self.deadlines.remove(&(session.deadline_ms, id));
             self.deadlines.insert((deadline_ms, id));
             session.deadline_ms = deadline_ms;
+        }
+    }
+
+    /// Becomes those of a read-only server, or of a writable one again.
+    pub(super) fn set_read_only(&mut self, read_only: bool, now_ms: u64) {
+        self.read_only = read_only;
+        self.deadlines.clear();
+        self.by_id.retain(|_, session| !session.is_local);
+        for session in self.by_id.values_mut() {
+            session.deadline_ms = u64::MAX;
+        }
+        for id in self.by_id.keys().copied().collect::<Vec<_>>() {
+            self.touch(id, now_ms);
         }
     }
 

@@ -6,9 +6,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use zk_proto::path::{join, name};
 use zk_proto::{Acl, Perms, SessionId, Stat, Zxid};
+
+use super::quota::length;
 
 /// One znode.
 #[derive(Debug)]
@@ -67,6 +69,41 @@ impl Znode {
         }
     }
 
+    /// Writes what [`Self::get`] reads.
+    pub(super) fn put_stat(&self, out: &mut BytesMut) {
+        out.put_i32(self.creates);
+        out.put_i32(self.version);
+        out.put_i32(self.aversion);
+        out.put_i64(self.czxid.0);
+        out.put_i64(self.mzxid.0);
+        out.put_i64(self.pzxid.0);
+        out.put_i64(self.ctime_ms);
+        out.put_i64(self.mtime_ms);
+    }
+
+    /// Reads what [`Self::put_stat`] has written; `None` where that ends too early. It has no children yet.
+    pub(super) fn get(
+        r: &mut &[u8],
+        data: Option<Bytes>,
+        acl: Arc<[Acl]>,
+        kind: Kind,
+    ) -> Option<Self> {
+        Some(Self {
+            data,
+            acl,
+            kind,
+            children: BTreeSet::new(),
+            creates: r.try_get_i32().ok()?,
+            version: r.try_get_i32().ok()?,
+            aversion: r.try_get_i32().ok()?,
+            czxid: Zxid(r.try_get_i64().ok()?),
+            mzxid: Zxid(r.try_get_i64().ok()?),
+            pzxid: Zxid(r.try_get_i64().ok()?),
+            ctime_ms: r.try_get_i64().ok()?,
+            mtime_ms: r.try_get_i64().ok()?,
+        })
+    }
+
     /// The version that `setACL` compares.
     pub(super) const fn aversion(&self) -> i32 {
         self.aversion
@@ -88,7 +125,10 @@ pub(super) struct Change {
     pub(super) acl: Arc<[Acl]>,
     /// The ACL of its parent, likewise.
     pub(super) parent_acl: Arc<[Acl]>,
+    /// How many bytes of data more there are.
+    pub(super) bytes: i64,
     pub(super) before: Before,
+    pub(super) after: After,
 }
 
 /// What was there before.
@@ -110,6 +150,19 @@ pub(super) enum Before {
     },
     /// Another ACL.
     Acl { acl: Arc<[Acl]>, aversion: i32 },
+}
+
+/// What was done, to be done again.
+#[derive(Debug)]
+pub(super) enum After {
+    Created {
+        data: Option<Bytes>,
+        acl: Arc<[Acl]>,
+        kind: Kind,
+    },
+    Deleted,
+    Data(Option<Bytes>),
+    Acl(Arc<[Acl]>),
 }
 
 /// A parent's part of a creation or deletion.
@@ -138,8 +191,8 @@ pub(super) const QUOTA: &str = "/zookeeper/quota";
 pub(super) const CONFIG: &str = "/zookeeper/config";
 
 impl Tree {
-    /// A tree with the znodes that every server starts with.
-    pub(super) fn new() -> Self {
+    /// A tree with the znodes that every server starts with; `/zookeeper/config` came with 3.5.
+    pub(super) fn new(has_config: bool) -> Self {
         let open: Arc<[Acl]> = Acl::OPEN.into();
         let built_in = |acl: &Arc<[Acl]>, aversion, children: &[&str]| Znode {
             data: Some(Bytes::new()),
@@ -156,12 +209,19 @@ impl Tree {
             mtime_ms: 0,
         };
         let read_only: Arc<[Acl]> = [Acl::world(Perms::READ)].into();
-        let nodes = [
+        let system: &[&str] = if has_config {
+            &["config", "quota"]
+        } else {
+            &["quota"]
+        };
+        let mut nodes = vec![
             ("/", built_in(&open, 0, &["zookeeper"])),
-            (SYSTEM, built_in(&open, 0, &["config", "quota"])),
+            (SYSTEM, built_in(&open, 0, system)),
             (QUOTA, built_in(&open, 0, &[])),
-            (CONFIG, built_in(&read_only, -1, &[])),
         ];
+        if has_config {
+            nodes.push((CONFIG, built_in(&read_only, -1, &[])));
+        }
         Self {
             data_bytes: nodes.iter().map(|(path, _)| path.len()).sum(),
             nodes: nodes
@@ -171,6 +231,26 @@ impl Tree {
             ephemerals: HashMap::new(),
             perishable: BTreeSet::new(),
         }
+    }
+
+    /// Forgets every znode, the root too.
+    pub(super) fn clear(&mut self) {
+        *self = Self {
+            nodes: HashMap::new(),
+            ephemerals: HashMap::new(),
+            perishable: BTreeSet::new(),
+            data_bytes: 0,
+        };
+    }
+
+    /// Takes a znode as it was; `false`, and nothing happens, when its parent is missing or its path is taken.
+    pub(super) fn restore(&mut self, path: &str, znode: Znode) -> bool {
+        let fits = !self.nodes.contains_key(path)
+            && (path == "/" || self.nodes.contains_key(parent_of(path)));
+        if fits {
+            self.insert(&path.into(), znode);
+        }
+        fits
     }
 
     pub(super) fn get(&self, path: &str) -> Option<&Znode> {
@@ -255,6 +335,12 @@ impl Tree {
         parent.creates = parent.creates.wrapping_add(1);
         parent.pzxid = stamp.zxid;
         let path: Arc<str> = path.into();
+        let bytes = length(data.as_ref());
+        let after = After::Created {
+            data: data.clone(),
+            acl: Arc::clone(&acl),
+            kind,
+        };
         self.insert(
             &path,
             Znode {
@@ -276,7 +362,9 @@ impl Tree {
             path,
             acl,
             parent_acl,
+            bytes,
             before: Before::Missing { parent: before },
+            after,
         })
     }
 
@@ -297,10 +385,12 @@ impl Tree {
             path,
             acl: Arc::clone(&znode.acl),
             parent_acl,
+            bytes: -length(znode.data.as_ref()),
             before: Before::Existing {
                 znode: Box::new(znode),
                 parent: before,
             },
+            after: After::Deleted,
         })
     }
 
@@ -329,11 +419,17 @@ impl Tree {
         {
             self.data_bytes -= old.len();
         }
+        let old_bytes = match &before {
+            Before::Data { data, .. } => length(data.as_ref()),
+            _ => 0,
+        };
         Some(Change {
             path: path.into(),
+            bytes: length(znode.data.as_ref()) - old_bytes,
             parent_acl: Arc::clone(&acl),
             acl,
             before,
+            after: After::Data(znode.data.clone()),
         })
     }
 
@@ -347,7 +443,9 @@ impl Tree {
         znode.aversion = znode.aversion.wrapping_add(1);
         Some(Change {
             path: path.into(),
+            bytes: 0,
             parent_acl: Arc::clone(&acl),
+            after: After::Acl(Arc::clone(&acl)),
             acl,
             before,
         })

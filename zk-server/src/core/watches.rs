@@ -1,7 +1,8 @@
-//! Who wants to know what: the two tables of watches, with the rules of ZooKeeper 3.9.
+//! Who wants to know what: the two tables of watches.
 //!
 //! A watch belongs to a connection. A connection holds each mode of watch on a path at most once, the modes beside
-//! each other (before 3.9 the last one replaced the others), and is told once about one event whatever it holds.
+//! each other, and is told once about one event whatever it holds. Before 3.9 there was one mode for a connection,
+//! path and table, the last one that was asked for, and watches were removed and found by table alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::BitOr;
@@ -13,8 +14,10 @@ use zk_proto::record::{EventType, WatcherType};
 use super::ConnectionId;
 
 /// All watches.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watches {
+    /// The rules of 3.9.
+    modes_apart: bool,
     /// Those of `getData` and `exists`; and all that are recursive.
     pub(super) data: Table,
     /// Those of `getChildren`.
@@ -22,6 +25,19 @@ pub(super) struct Watches {
 }
 
 impl Watches {
+    /// No watches; `modes_apart` for the rules of 3.9.
+    pub(super) fn new(modes_apart: bool) -> Self {
+        let table = || Table {
+            modes_apart,
+            ..Table::default()
+        };
+        Self {
+            modes_apart,
+            data: table(),
+            child: table(),
+        }
+    }
+
     /// Adds a watch of `addWatch`.
     pub(super) fn add_persistent(&mut self, path: &str, connection: ConnectionId) {
         self.data.add(path, connection, Modes::PERSISTENT);
@@ -31,6 +47,29 @@ impl Watches {
     /// Adds a recursive watch of `addWatch`.
     pub(super) fn add_recursive(&mut self, path: &str, connection: ConnectionId) {
         self.data.add(path, connection, Modes::RECURSIVE);
+        if !self.modes_apart {
+            self.child.add(path, connection, Modes::RECURSIVE);
+        }
+    }
+
+    /// What `checkWatches` finds: whether the connection has such a watch; `None` for a type that does not exist.
+    pub(super) fn find(
+        &self,
+        path: &str,
+        connection: ConnectionId,
+        kind: WatcherType,
+    ) -> Option<bool> {
+        if self.modes_apart {
+            return self.has(path, connection, kind);
+        }
+        // Before 3.9 real servers found the watches of others too.
+        let (data, child) = (self.data.is_watched(path), self.child.is_watched(path));
+        Some(match kind {
+            WatcherType::CHILDREN => child,
+            WatcherType::DATA => data,
+            WatcherType::ANY => data || child,
+            _ => return None,
+        })
     }
 
     /// Whether the connection has such a watch; `None` for a type that does not exist.
@@ -43,6 +82,11 @@ impl Watches {
         let data = self.data.modes(path, connection);
         let child = self.child.modes(path, connection);
         Some(match kind {
+            WatcherType::CHILDREN if !self.modes_apart => child.has(Modes::ALL),
+            WatcherType::DATA if !self.modes_apart => data.has(Modes::ALL),
+            WatcherType::PERSISTENT | WatcherType::PERSISTENT_RECURSIVE if !self.modes_apart => {
+                return None;
+            }
             WatcherType::CHILDREN => child.has(Modes::STANDARD),
             WatcherType::DATA => data.has(Modes::STANDARD),
             WatcherType::PERSISTENT => (data | child).has(Modes::PERSISTENT),
@@ -55,6 +99,8 @@ impl Watches {
     /// Removes such watches of the connection.
     pub(super) fn remove(&mut self, path: &str, connection: ConnectionId, kind: WatcherType) {
         let (data, child) = match kind {
+            WatcherType::CHILDREN if !self.modes_apart => (Modes::NONE, Modes::ALL),
+            WatcherType::DATA if !self.modes_apart => (Modes::ALL, Modes::NONE),
             WatcherType::CHILDREN => (Modes::NONE, Modes::STANDARD),
             WatcherType::DATA => (Modes::STANDARD, Modes::NONE),
             WatcherType::PERSISTENT => (Modes::PERSISTENT, Modes::PERSISTENT),
@@ -80,6 +126,8 @@ pub(super) struct Table {
     by_connection: HashMap<ConnectionId, BTreeSet<Arc<str>>>,
     /// How many entries are recursive: with none, nobody looks at the ancestors.
     recursive: usize,
+    /// Whether a connection can hold several modes on a path.
+    modes_apart: bool,
 }
 
 impl Table {
@@ -139,6 +187,10 @@ impl Table {
         self.by_path.values().map(BTreeMap::len).sum()
     }
 
+    fn is_watched(&self, path: &str) -> bool {
+        self.by_path.contains_key(path)
+    }
+
     fn modes(&self, path: &str, connection: ConnectionId) -> Modes {
         let watchers = self.by_path.get(path);
         let modes = watchers.and_then(|watchers| watchers.get(&connection));
@@ -152,10 +204,17 @@ impl Table {
         };
         let watchers = self.by_path.entry(Arc::clone(&key)).or_default();
         let held = watchers.entry(connection).or_default();
-        if modes.has(Modes::RECURSIVE) && !held.has(Modes::RECURSIVE) {
-            self.recursive += 1;
+        let before = *held;
+        *held = if self.modes_apart {
+            before | modes
+        } else {
+            modes
+        };
+        match (before.has(Modes::RECURSIVE), held.has(Modes::RECURSIVE)) {
+            (false, true) => self.recursive += 1,
+            (true, false) => self.recursive -= 1,
+            _ => {}
         }
-        *held = *held | modes;
         self.by_connection
             .entry(connection)
             .or_default()
@@ -241,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_one_shot_watch_fires_once_and_a_persistent_one_beside_it_stays() {
-        let mut table = Table::default();
+        let mut table = Watches::new(true).data;
         table.add("/a", A, Modes::STANDARD);
         table.add("/a", A, Modes::PERSISTENT);
         table.add("/a", B, Modes::STANDARD);
@@ -257,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_recursive_watch_sees_below_but_no_lists_of_children() {
-        let mut table = Table::default();
+        let mut table = Watches::new(true).data;
         table.add("/", A, Modes::RECURSIVE);
         assert_eq!(
             table.fire("/a/b", EventType::NODE_CREATED),
@@ -272,8 +331,29 @@ mod tests {
     }
 
     #[test]
+    fn before_3_9_the_last_mode_replaces_the_others() {
+        let mut watches = Watches::new(false);
+        watches.add_recursive("/a", A);
+        watches.data.add_one_shot("/a", A);
+        assert_eq!(watches.data.recursive, 0);
+        assert_eq!(
+            watches.data.fire("/a", EventType::NODE_DATA_CHANGED),
+            BTreeSet::from([A])
+        );
+        assert_eq!(
+            watches.data.fire("/a", EventType::NODE_DATA_CHANGED),
+            BTreeSet::new()
+        );
+        // The half of it in the other table is still there.
+        assert_eq!(watches.has("/a", A, WatcherType::CHILDREN), Some(true));
+        watches.remove("/a", A, WatcherType::CHILDREN);
+        assert_eq!(watches.has("/a", A, WatcherType::ANY), Some(false));
+        assert_eq!(watches.has("/a", A, WatcherType::PERSISTENT), None);
+    }
+
+    #[test]
     fn nothing_is_left_of_a_connection_that_went() {
-        let mut watches = Watches::default();
+        let mut watches = Watches::new(true);
         watches.add_persistent("/a", A);
         watches.add_recursive("/a", A);
         watches.child.add_one_shot("/b", A);

@@ -9,10 +9,9 @@ use super::connection::Connection;
 use super::{Core, Now};
 use crate::options::millis;
 
-/// The release whose behaviour this server follows: notifications carry the zxid of their transaction, watch modes
-/// live beside each other, `exists` asks for READ.
-const VERSION: &str = concat!(
-    "3.9.5-hs2-embedded, built on zk-server ",
+/// What stands behind the number of the release that this server behaves as.
+const BUILD: &str = concat!(
+    "hs2-embedded, built on zk-server ",
     env!("CARGO_PKG_VERSION")
 );
 
@@ -29,14 +28,32 @@ const UNANSWERED: [&[u8; 4]; 9] = [
     &[0xff, 0xf4, 0xff, 0xfd],
 ];
 
+/// Words that it answers.
+const ANSWERED: [&[u8; 4]; 10] = [
+    b"conf", b"cons", b"dump", b"envi", b"isro", b"mntr", b"ruok", b"srvr", b"stat", b"wchs",
+];
+
 impl Core {
     /// The answer to the first four bytes of a connection; `None` where they are no word.
     pub(super) fn answer_word(&self, now: Now, word: [u8; 4]) -> Option<String> {
         let mut out = String::new();
+        let is_refused = |word: &[u8; 4]| match &self.options.four_letter_words {
+            Some(allowed) => !allowed.iter().any(|allowed| allowed.as_bytes() == word),
+            None => false,
+        };
         // Writing to a `String` cannot fail.
         let _ = match &word {
+            word if UNANSWERED.contains(&word)
+                || (ANSWERED.contains(&word) && is_refused(word)) =>
+            {
+                writeln!(
+                    out,
+                    "{} is not executed because it is not in the whitelist.",
+                    String::from_utf8_lossy(word)
+                )
+            }
             b"ruok" => out.write_str("imok"),
-            b"isro" => out.write_str("rw"),
+            b"isro" => out.write_str(if self.read_only { "ro" } else { "rw" }),
             b"srvr" => self.srvr(&mut out),
             b"stat" => self.stat(&mut out),
             b"mntr" => self.mntr(now, &mut out),
@@ -44,24 +61,31 @@ impl Core {
             b"dump" => self.dump(now, &mut out),
             b"wchs" => self.wchs(&mut out),
             b"conf" => self.conf(&mut out),
-            b"envi" => envi(&mut out),
-            word if UNANSWERED.contains(&word) => writeln!(
-                out,
-                "{} is not executed because it is not in the whitelist.",
-                String::from_utf8_lossy(word)
-            ),
+            b"envi" => self.envi(&mut out),
             _ => return None,
         };
         Some(out)
     }
 
+    fn version(&self) -> String {
+        format!("{}-{BUILD}", self.release.0)
+    }
+
+    const fn mode(&self) -> &'static str {
+        if self.read_only {
+            "read-only"
+        } else {
+            "standalone"
+        }
+    }
+
     fn srvr(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "Zookeeper version: {VERSION}")?;
+        writeln!(out, "Zookeeper version: {}", self.version())?;
         self.counters(out)
     }
 
     fn stat(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "Zookeeper version: {VERSION}\nClients:")?;
+        writeln!(out, "Zookeeper version: {}\nClients:", self.version())?;
         for connection in self.connections.values() {
             let log = &connection.log;
             writeln!(
@@ -82,10 +106,12 @@ impl Core {
         let (received, sent) = self.packets();
         writeln!(
             out,
-            "Latency min/avg/max: 0/0.0/0\nReceived: {received}\nSent: {sent}\nConnections: {}\nOutstanding: 0\n\
-             Zxid: {}\nMode: standalone\nNode count: {}",
+            "Latency min/avg/max: 0/{}/0\nReceived: {received}\nSent: {sent}\nConnections: {}\nOutstanding: 0\n\
+             Zxid: {}\nMode: {}\nNode count: {}",
+            self.release.average_latency(),
             self.connections.len(),
             self.last_zxid,
+            self.mode(),
             // The root counts twice, as in the real server's book.
             self.tree.len() + 1
         )
@@ -104,10 +130,13 @@ impl Core {
         let uptime_ms = now.monotonic_ms.saturating_sub(self.started_ms);
         writeln!(
             out,
-            "zk_version\t{VERSION}\nzk_server_state\tstandalone\nzk_avg_latency\t0.0\nzk_min_latency\t0\n\
+            "zk_version\t{}\nzk_server_state\t{}\nzk_avg_latency\t{}\nzk_min_latency\t0\n\
              zk_max_latency\t0\nzk_packets_received\t{received}\nzk_packets_sent\t{sent}\n\
              zk_num_alive_connections\t{}\nzk_outstanding_requests\t0\nzk_znode_count\t{}\nzk_watch_count\t{}\n\
              zk_ephemerals_count\t{}\nzk_approximate_data_size\t{}\nzk_global_sessions\t{}\nzk_uptime\t{uptime_ms}",
+            self.version(),
+            self.mode(),
+            self.release.average_latency(),
             self.connections.len(),
             self.tree.len() + 1,
             self.watches.data.watches_count() + self.watches.child.watches_count(),
@@ -202,6 +231,16 @@ impl Core {
         )
     }
 
+    fn envi(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "Environment:\nzookeeper.version={}\nos.name={}\nos.arch={}",
+            self.version(),
+            std::env::consts::OS,
+            std::env::consts::ARCH
+        )
+    }
+
     fn conf(&self, out: &mut String) -> std::fmt::Result {
         let (min_ms, max_ms) = self.options.session_timeout_limits_ms();
         writeln!(
@@ -214,15 +253,6 @@ impl Core {
             millis(self.options.container_check_interval),
         )
     }
-}
-
-fn envi(out: &mut String) -> std::fmt::Result {
-    writeln!(
-        out,
-        "Environment:\nzookeeper.version={VERSION}\nos.name={}\nos.arch={}",
-        std::env::consts::OS,
-        std::env::consts::ARCH
-    )
 }
 
 /// The server's own short names of the operations.

@@ -8,6 +8,7 @@ use zk_proto::record::{CreateMode, CreateRequest, MultiOp, SetAclRequest};
 use zk_proto::{ErrorCode, OpCode, Perms, SessionId, Stat, ZnodeVersion, path};
 
 use super::access::{self, Identity};
+use super::quota::{Quotas, length};
 use super::tree::{CONFIG, Change, Kind, QUOTA, SYSTEM, Stamp, Tree};
 
 /// The longest time to live, in milliseconds: what fits beside the marks in a znode's owner field.
@@ -19,6 +20,8 @@ pub(super) struct Author<'a> {
     pub(super) session: SessionId,
     pub(super) identities: &'a [Identity],
     pub(super) stamp: Stamp,
+    /// Those that it must keep to.
+    pub(super) quotas: Option<&'a Quotas>,
 }
 
 /// What a write that succeeded has to tell.
@@ -61,6 +64,11 @@ impl Tree {
                 check_path(r.path)?;
                 let znode = self.get(r.path).ok_or(ErrorCode::NO_NODE)?;
                 access::check(&znode.acl, Perms::WRITE, author.identities)?;
+                if let Some(quotas) = author.quotas {
+                    let bytes = r.data.map_or(0, <[u8]>::len);
+                    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+                    quotas.check(self, r.path, bytes - length(znode.data.as_ref()), 0)?;
+                }
                 check_version(r.version, znode.version)?;
                 let data = r.data.map(Bytes::copy_from_slice);
                 let change = self
@@ -133,6 +141,9 @@ impl Tree {
             return Err(ErrorCode::NO_CHILDREN_FOR_EPHEMERALS);
         }
         let data = request.data.map(Bytes::copy_from_slice);
+        if let Some(quotas) = author.quotas {
+            quotas.check(self, &path, length(data.as_ref()), 1)?;
+        }
         let change = self
             .create(&path, data, acl, kind, author.stamp)
             .ok_or(ErrorCode::NO_NODE)?;

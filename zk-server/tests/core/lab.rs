@@ -127,6 +127,43 @@ impl Lab {
         (client, response.timeout_ms)
     }
 
+    /// Sends a connect request that accepts a read-only server; `None` when the connection is over without an answer.
+    pub(crate) fn accept_read_only(
+        &mut self,
+        old: Option<Client>,
+    ) -> Option<(Client, Option<bool>)> {
+        let connection = self.dial();
+        self.send_connect(
+            connection,
+            &ConnectRequest {
+                protocol_version: 0,
+                last_zxid_seen: Zxid(0),
+                timeout_ms: 10_000,
+                session_id: old.map_or(SessionId::NONE, |client| client.session),
+                password: Some(&old.map_or([0; 16], |client| client.password)),
+                read_only: Some(true),
+            },
+        );
+        let payload = self.frames(connection).pop()?;
+        let response = ConnectResponse::decode(&mut Reader::new(&payload)).unwrap();
+        let client = Client {
+            connection,
+            session: response.session_id,
+            password: response.password.unwrap().try_into().unwrap(),
+        };
+        (response.timeout_ms > 0).then_some((client, response.read_only))
+    }
+
+    /// The answer to a four-letter word.
+    pub(crate) fn word(&mut self, word: &[u8]) -> String {
+        let connection = self.dial();
+        self.send_bytes(connection, word);
+        assert!(self.core.is_over(connection), "{word:?}");
+        let answer = self.output(connection);
+        self.core.disconnected(connection);
+        String::from_utf8(answer.to_vec()).unwrap()
+    }
+
     /// Goes on with a session on a new connection; `None` when the server says that it has expired.
     pub(crate) fn reattach(&mut self, client: Client) -> Option<Client> {
         let connection = self.dial();

@@ -1,10 +1,10 @@
 use std::borrow::Cow;
 
 use zk_proto::record::{
-    CheckRequest, CreateMode, CreateRequest, CreateTtlRequest, DeleteRequest,
-    GetAllChildrenNumberRequest, GetAllChildrenNumberResponse, GetChildren2Response,
-    GetChildrenRequest, GetDataRequest, GetDataResponse, ReconfigRequest, Request, SaslRequest,
-    SaslResponse, SetDataRequest, SetDataResponse, SyncRequest, SyncResponse,
+    CreateMode, CreateRequest, CreateTtlRequest, DeleteRequest, GetAllChildrenNumberRequest,
+    GetAllChildrenNumberResponse, GetChildren2Response, GetChildrenRequest, GetDataRequest,
+    GetDataResponse, ReconfigRequest, Request, SaslRequest, SaslResponse, SetDataRequest,
+    SetDataResponse, SyncRequest, SyncResponse,
 };
 use zk_proto::{Acl, ErrorCode, Stat, ZnodeVersion, Zxid};
 
@@ -236,15 +236,6 @@ fn the_small_requests_are_answered() {
 
     let reply = lab.call(client, &Request::Sync(SyncRequest { path: "/x" }));
     assert_eq!(reply.body::<SyncResponse<'_>>().path, "/x");
-
-    let check = |path, version| {
-        let version = ZnodeVersion(version);
-        Request::Check(CheckRequest { path, version })
-    };
-    let reply = lab.call(client, &check("/a", 0));
-    assert_eq!((reply.code(), reply.body_len()), (ErrorCode::OK, 0));
-    let code = lab.call(client, &check("/a", 1)).code();
-    assert_eq!(code, ErrorCode::BAD_VERSION);
 
     let reply = lab.call(client, &Request::Sasl(SaslRequest { token: Some(b"") }));
     assert_eq!(reply.header.zxid, Zxid(0));

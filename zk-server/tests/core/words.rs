@@ -1,17 +1,9 @@
 use zk_proto::Zxid;
 use zk_proto::four_letter::{ServerVersion, parse_srvr};
 use zk_proto::record::CreateMode;
+use zk_server::ServerOptions;
 
 use super::lab::Lab;
-
-fn ask(lab: &mut Lab, word: &[u8]) -> String {
-    let connection = lab.dial();
-    lab.send_bytes(connection, word);
-    assert!(lab.core.is_over(connection), "{word:?}");
-    let answer = lab.output(connection);
-    lab.core.disconnected(connection);
-    String::from_utf8(answer.to_vec()).unwrap()
-}
 
 #[test]
 fn words_are_answered_in_text() {
@@ -19,9 +11,9 @@ fn words_are_answered_in_text() {
     let client = lab.client();
     lab.create_as(client, "/e", CreateMode::EPHEMERAL).unwrap();
     lab.watch(client, "/e");
-    assert_eq!(ask(&mut lab, b"ruok"), "imok");
-    assert_eq!(ask(&mut lab, b"ruok\n"), "imok");
-    assert_eq!(ask(&mut lab, b"isro"), "rw");
+    assert_eq!(lab.word(b"ruok"), "imok");
+    assert_eq!(lab.word(b"ruok\n"), "imok");
+    assert_eq!(lab.word(b"isro"), "rw");
     let session = client.session;
     for (word, expected) in [
         (b"stat", "\nMode: standalone\n"),
@@ -37,23 +29,40 @@ fn words_are_answered_in_text() {
             "wchp is not executed because it is not in the whitelist.\n",
         ),
     ] {
-        let answer = ask(&mut lab, word);
+        let answer = lab.word(word);
         assert!(answer.contains(expected), "{word:?}: {answer}");
     }
-    let dump = ask(&mut lab, b"dump");
+    let dump = lab.word(b"dump");
     assert!(dump.contains(&format!("{session}:\n\t/e\n")), "{dump}");
 }
 
 #[test]
 fn srvr_tells_a_version_that_clients_understand() {
     let mut lab = Lab::new();
-    let srvr = parse_srvr(&ask(&mut lab, b"srvr")).unwrap();
+    let srvr = parse_srvr(&lab.word(b"srvr")).unwrap();
     assert!(srvr.version >= ServerVersion::new(3, 9, 0));
     assert_eq!(srvr.mode.as_deref(), Some("standalone"));
     assert_eq!(srvr.zxid, Some(Zxid(0)));
-    let text = ask(&mut lab, b"srvr");
+    let text = lab.word(b"srvr");
     // As on a real server that is empty: the root counts twice.
     assert!(text.contains("Node count: 5\n"), "{text}");
+}
+
+#[test]
+fn words_off_the_list_are_refused_in_text() {
+    let mut lab = Lab::with(ServerOptions {
+        four_letter_words: Some(vec!["isro".to_owned()]),
+        ..ServerOptions::default()
+    });
+    assert_eq!(lab.word(b"isro"), "rw");
+    for word in [b"srvr", b"ruok", b"stat", b"wchc"] {
+        let name = std::str::from_utf8(word).unwrap();
+        let refusal = format!("{name} is not executed because it is not in the whitelist.\n");
+        assert_eq!(lab.word(word), refusal);
+    }
+    // What is no word at all is still a length.
+    let client = lab.client();
+    assert_eq!(lab.create(client, "/a").unwrap(), "/a");
 }
 
 #[test]
