@@ -6,6 +6,7 @@
 //!
 //! - [`release`]: the releases of ZooKeeper that the suites run against.
 //! - [`zookeeper`]: a real ZooKeeper, in a container or as a plain process, with restarts and pauses.
+//! - [`ensemble`]: several that elect a leader, with faults of members and of their network.
 //! - [`backend`]: one body, run on the embedded server and on real ones of each release.
 //! - [`process`]: the `hs2-node` program as a child process, and [`node`]: one that serves.
 //! - [`fleet`]: the nodes of one namespace, and their list.
@@ -19,6 +20,7 @@
 
 pub mod backend;
 pub mod command;
+pub mod ensemble;
 pub mod fleet;
 mod machine;
 pub mod node;

@@ -207,7 +207,6 @@ impl Machine {
         }
     }
 
-
     /// The last lines of its log.
     pub(crate) async fn log(&self) -> String {
         match self {
