@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use tests::ensemble::{Ensemble, SERVING_DEADLINE};
 use tests::release::Release;
+use tests::wait;
 use tokio::time::timeout;
 use zk_client::{
-    AddWatchMode, Client, ConnectOptions, CreateMode, EventType, PersistentWatch, SessionState,
-    WatchItem,
+    AddWatchMode, Client, ConnectOptions, CreateMode, EventType, PersistentWatch, WatchItem,
+    WatchedEvent,
 };
 
 /// Longer than an election takes, also on a busy machine.
@@ -20,37 +21,62 @@ async fn a_persistent_watch_moves_between_members_of_different_releases() {
     let versions: BTreeSet<_> = ensemble.versions().await.into_iter().collect();
     assert_eq!(versions.len(), 3, "{versions:?}");
 
-    let options = || ConnectOptions::new().session_timeout(SOON);
-    let other = Client::connect_with(&ensemble.connect_string(), options().request_timeout(SOON));
-    let other = other.await.unwrap();
-    other.create("/moves", b"", CreateMode::PERSISTENT).await.unwrap();
-    let client = Client::connect_with(&ensemble.connect_string(), options().request_timeout(SOON));
-    let client = client.await.unwrap();
+    let (client, other) = (connect(&ensemble).await, connect(&ensemble).await);
+    let created = client.create("/moves", b"", CreateMode::PERSISTENT);
+    created.await.unwrap();
     let session = client.session_id();
     let mut watch = client
         .add_watch("/moves", AddWatchMode::PERSISTENT_RECURSIVE)
         .await
         .unwrap();
 
-    // Each member is away once, so the client was served by at least two releases.
-    let mut moves = 0;
+    // Each member is away once, so the client has to move at least once, and is told so.
+    let mut gaps = 0;
     for member in 0..ensemble.members() {
-        let mut state = client.state();
-        state.mark_unchanged();
         ensemble.kill(member).await;
         ensemble.wait_for_leader(SOON).await;
-        client.sync("/moves").await.unwrap();
-        let moved = state.has_changed().unwrap();
-        moves += u32::from(moved);
+        served(&client).await;
+        served(&other).await;
         let path = format!("/moves/{member}");
-        retry_create(&other, &path).await;
-        let told = created_or_gap(&mut watch, &path).await;
-        assert!(told, "{path} was neither told of nor covered by a gap");
-        assert!(client.exists(&path).await.unwrap().is_some());
+        let created = other.create(&path, b"", CreateMode::EPHEMERAL);
+        created.await.unwrap();
+        gaps += gaps_before(&mut watch, &path).await;
         ensemble.start_again(member).await;
         ensemble.wait_until_serving(SERVING_DEADLINE).await;
     }
-    assert!(moves > 0, "the client never moved");
+    assert!(gaps > 0, "the client never moved");
     assert_eq!(client.session_id(), session);
-    assert_eq!(*client.state().borrow(), SessionState::Connected);
+}
+
+/// How many gaps the watch tells of before the creation of this znode.
+async fn gaps_before(watch: &mut PersistentWatch, path: &str) -> usize {
+    let mut gaps = 0;
+    loop {
+        let item = timeout(SOON, watch.next()).await;
+        match item.expect("told of the creation").unwrap() {
+            WatchItem::Event(WatchedEvent {
+                event_type: EventType::NODE_CREATED,
+                path: created,
+            }) if created == path => return gaps,
+            WatchItem::Gap => gaps += 1,
+            other => panic!("{other:?} instead of the creation of {path}"),
+        }
+    }
+}
+
+async fn connect(ensemble: &Ensemble) -> Client {
+    let options = ConnectOptions::new()
+        .session_timeout(SOON)
+        .request_timeout(SOON);
+    Client::connect_with(&ensemble.connect_string(), options)
+        .await
+        .unwrap()
+}
+
+/// A server with a quorum answers this client.
+async fn served(client: &Client) {
+    wait::until("the client is served", SOON, async || {
+        client.sync("/").await.is_ok()
+    })
+    .await;
 }
