@@ -281,7 +281,7 @@ async fn start_container(source: &Source) -> (Machine, SocketAddr) {
 }
 
 /// A server's answer to `srvr`; `None` when it does not answer.
-pub(crate) async fn srvr(address: SocketAddr) -> Option<Srvr> {
+pub async fn srvr(address: SocketAddr) -> Option<Srvr> {
     parse_srvr(&four_letter_word(address, "srvr").await?)
 }
 
