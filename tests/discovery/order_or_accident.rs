@@ -95,7 +95,7 @@ async fn an_instance_that_met_silence_for_long_registers_again_by_itself(backend
 #[tokio::test]
 async fn an_expired_session_is_an_accident() {
     let backend = Backend::embedded().await;
-    let Backend::Embedded(server) = &backend else {
+    let Backend::Embedded(server, _) = &backend else {
         unreachable!("it was started as the embedded one")
     };
     let servers = backend.connect_string();

@@ -5,9 +5,11 @@ use tests::on_each_backend;
 use tests::zookeeper::unique_name;
 use tokio::time::timeout;
 use zk_client::{
-    AddWatchMode, Client, CreateMode, EventType, PersistentWatch, WatchItem, WatchedEvent,
-    ZnodeVersion,
+    AddWatchMode, Client, CreateMode, Error, EventType, OpCode, Outcome, PersistentWatch,
+    ServerVersion, WatchItem, WatchedEvent, ZnodeVersion,
 };
+
+const PERSISTENT_WATCHES: ServerVersion = ServerVersion::new(3, 6, 0);
 
 on_each_backend!(
     a_one_shot_watch_tells_of_the_next_change,
@@ -66,6 +68,9 @@ async fn a_watch_on_a_missing_znode_tells_of_its_creation(backend: Backend) {
 
 async fn a_recursive_watch_names_every_change_below(backend: Backend) {
     let (client, root) = client(&backend).await;
+    if !backend.has(PERSISTENT_WATCHES) {
+        return refused(&backend, &client, &root, AddWatchMode::PERSISTENT_RECURSIVE).await;
+    }
     let mut watch = client
         .add_watch(&root, AddWatchMode::PERSISTENT_RECURSIVE)
         .await
@@ -92,6 +97,9 @@ async fn a_recursive_watch_names_every_change_below(backend: Backend) {
 
 async fn a_persistent_watch_goes_on(backend: Backend) {
     let (client, root) = client(&backend).await;
+    if !backend.has(PERSISTENT_WATCHES) {
+        return refused(&backend, &client, &root, AddWatchMode::PERSISTENT).await;
+    }
     let mut watch = client
         .add_watch(&root, AddWatchMode::PERSISTENT)
         .await
@@ -122,12 +130,10 @@ async fn a_persistent_watch_goes_on(backend: Backend) {
 async fn a_dropped_watch_is_forgotten(backend: Backend) {
     let (client, root) = client(&backend).await;
     drop(client.get_data_and_watch(&root).await.unwrap());
-    drop(
-        client
-            .add_watch(&root, AddWatchMode::PERSISTENT)
-            .await
-            .unwrap(),
-    );
+    if backend.has(PERSISTENT_WATCHES) {
+        let watch = client.add_watch(&root, AddWatchMode::PERSISTENT).await;
+        drop(watch.unwrap());
+    }
     let (_, _, kept) = client.get_data_and_watch(&root).await.unwrap();
     client
         .set_data(&root, b"", ZnodeVersion::ANY)
@@ -155,6 +161,18 @@ async fn an_event_comes_before_the_answer_that_could_show_it(backend: Backend) {
         assert_eq!(changed.unwrap(), event(EventType::NODE_DATA_CHANGED, &root));
     }
     client.close().await;
+}
+
+/// A server that lacks the request is not asked: the error names the version that has it, and the session lives on.
+async fn refused(backend: &Backend, client: &Client, root: &str, mode: AddWatchMode) {
+    let error = client.add_watch(root, mode).await.unwrap_err();
+    let expected = Error::Unsupported {
+        op: OpCode::ADD_WATCH,
+        needed: PERSISTENT_WATCHES,
+        server: Some(backend.version()),
+    };
+    assert_eq!((error.outcome(), error), (Outcome::NotApplied, expected));
+    assert!(client.exists(root).await.unwrap().is_some());
 }
 
 async fn told(

@@ -2,10 +2,12 @@
 //!
 //! Everything here panics with one clear sentence when the world is not as a test needs it, so that the
 //! suites read as what they prove. Nothing is ever skipped: where a peer is missing, the test fails and
-//! says to run `./tests/run`, which prepares them all.
+//! says to run `./tests/prepare`, which prepares them all.
 //!
+//! - [`release`]: the releases of ZooKeeper that the suites run against.
 //! - [`zookeeper`]: a real ZooKeeper, in a container or as a plain process, with restarts and pauses.
-//! - [`backend`]: one body, run on the embedded server and on the real one.
+//! - [`ensemble`]: several that elect a leader, with faults of members and of their network.
+//! - [`backend`]: one body, run on the embedded server and on real ones of each release.
 //! - [`process`]: the `hs2-node` program as a child process, and [`node`]: one that serves.
 //! - [`fleet`]: the nodes of one namespace, and their list.
 //! - [`peers`]: beeline, Hive's JDBC driver, impyla, PyHive and kazoo.
@@ -18,12 +20,15 @@
 
 pub mod backend;
 pub mod command;
+pub mod ensemble;
 pub mod fleet;
+mod machine;
 pub mod node;
 pub mod peers;
 pub mod process;
 pub mod proxy;
 mod reaper;
+pub mod release;
 mod settings;
 pub mod wait;
 pub mod zookeeper;

@@ -1,14 +1,14 @@
-//! Where the peers are: what `tests/run` prepared and wrote down.
+//! Where the peers are: what `tests/prepare` prepared and wrote down.
 
 use std::path::{Path, PathBuf};
 
-/// The value of a setting: from the environment, else from the file that `tests/run` left under `target/`,
+/// The value of a setting: from the environment, else from the file that `tests/prepare` left under `target/`,
 /// so that a single test can be run by hand afterwards.
 pub(crate) fn setting(name: &str) -> String {
     std::env::var(name)
         .ok()
         .or_else(|| written_by_run(name))
-        .unwrap_or_else(|| panic!("{name} is not known: run ./tests/run once, it prepares the real peers and says where they are"))
+        .unwrap_or_else(|| panic!("{name} is not known: run ./tests/prepare, which prepares the real peers and says where they are"))
 }
 
 /// `tests/peers` of this checkout.

@@ -1,10 +1,12 @@
-//! `with-zookeeper COMMAND [ARGUMENT]...`: runs a command with one real ZooKeeper beside it.
+//! `with-zookeeper COMMAND [ARGUMENT]...`: runs a command with real ZooKeepers beside it, one of each release.
 //!
-//! The tests that the command runs share it, and find it by the environment. Its exit code is the command's.
+//! The tests that the command runs share them, and find them by the environment. Its exit code is the command's.
 
 use std::process::ExitCode;
 
-use tests::zookeeper::ZooKeeper;
+use futures::future::join_all;
+use tests::release::Release;
+use tests::zookeeper::SharedZooKeeper;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -13,12 +15,22 @@ async fn main() -> ExitCode {
         eprintln!("usage: with-zookeeper COMMAND [ARGUMENT]...");
         return ExitCode::from(2);
     };
-    let zookeeper = ZooKeeper::start().await;
-    eprintln!("tests run against {}", zookeeper.describe());
+    let releases = Release::ALL
+        .into_iter()
+        .filter(|release| release.is_available());
+    let (any, servers) = tokio::join!(
+        SharedZooKeeper::get(),
+        join_all(releases.clone().map(SharedZooKeeper::release)),
+    );
+    let mut variables = vec![any.variable(None)];
+    eprintln!("tests run against {}", any.describe());
+    for (release, server) in releases.zip(servers) {
+        eprintln!("and, for {}, {}", release.name(), server.describe());
+        variables.push(server.variable(Some(release)));
+    }
     let status = tokio::process::Command::new(&program)
         .args(arguments)
-        .env("HS2_TEST_ZOOKEEPER", zookeeper.connect_string())
-        .env("HS2_TEST_ZOOKEEPER_DESCRIPTION", zookeeper.describe())
+        .envs(variables)
         .kill_on_drop(true)
         .status()
         .await;
