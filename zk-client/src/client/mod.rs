@@ -4,6 +4,7 @@ mod call;
 mod children;
 mod create;
 mod data;
+pub(crate) mod protected;
 mod watch;
 
 use std::sync::Arc;
