@@ -5,6 +5,8 @@
 mod cutter;
 /// Create, read, change, list, delete: each answer is the server's.
 mod operations;
+/// Where ZooKeeper's users hurt elsewhere: an index, and the tests that are nowhere else.
+mod pains;
 /// A protected create makes one znode, whatever becomes of its answer.
 mod protected;
 /// A cut connection costs neither the session, nor a one-shot watch, nor the meaning of an answer.

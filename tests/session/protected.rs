@@ -19,6 +19,7 @@ on_each_backend!(
     a_create_in_doubt_at_its_deadline_leaves_no_znode,
     a_session_that_ends_in_doubt_says_so,
     a_refusal_is_the_servers_own_and_final,
+    a_parent_that_cannot_be_read_leaves_the_create_in_doubt,
 );
 
 const T: Duration = Duration::from_secs(6);
@@ -172,9 +173,7 @@ async fn a_refusal_is_the_servers_own_and_final(backend: Backend) {
 }
 
 /// Where a listing of the parent is forbidden, a lost answer stays in doubt, and the error says so.
-#[tokio::test]
-async fn a_parent_that_cannot_be_read_leaves_the_create_in_doubt() {
-    let backend = Backend::real().await;
+async fn a_parent_that_cannot_be_read_leaves_the_create_in_doubt(backend: Backend) {
     let (cutter, client) = cut_client(&backend).await;
     let other = Client::connect(&backend.connect_string()).await.unwrap();
     let root = format!("/{}", unique_name("unreadable"));
