@@ -99,7 +99,7 @@ impl Held {
         }
     }
 
-    /// Waits until no server serves the session. Another may hold the same thing after about a third of the session
+    /// Waits until no server serves the session, or a read-only one that the others may not hear. Another may hold the same thing after about a third of the session
     /// timeout from then: a connection is left after a silence of two thirds, and servers end a session after the
     /// whole. Stop there what must not be done by two, or go on if [`Client::state`] says in time that the session is
     /// served again.
@@ -108,8 +108,7 @@ impl Held {
     /// Safe.
     pub async fn interrupted(&self) {
         let mut state = self.client.state();
-        let away = state
-            .wait_for(|state| matches!(state, SessionState::Disconnected | SessionState::Ended(_)));
+        let away = state.wait_for(|state| *state != SessionState::Connected);
         // An error means that the session is over.
         let _ = away.await;
     }
