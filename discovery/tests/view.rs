@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::proxy::Proxy;
-use common::{Admin, SOON, ensemble, namespace, register, server};
+use common::{Admin, SOON, ensemble, namespace, register};
 use discovery::{LookupError, Snapshot, View};
 use tokio::time::timeout;
-use zk_client::{Acl, CreateMode, OpCode, Perms};
+use zk_client::{Acl, CreateMode, OpCode, Perms, ServerVersion};
 use zk_server::Server;
 
 async fn open(servers: &str) -> View {
@@ -20,13 +20,13 @@ async fn open(servers: &str) -> View {
         .unwrap()
 }
 
-/// A proxy that lets the version of its server through, or not.
-async fn proxy(server: &Server, is_old: bool) -> Proxy {
-    let proxy = Proxy::start(server.local_addr()).await;
+/// A server that has persistent watches, or one from before them.
+async fn server(is_old: bool) -> Server {
+    let mut options = common::options();
     if is_old {
-        proxy.mute();
+        options.emulate_version = ServerVersion::new(3, 4, 14);
     }
-    proxy
+    Server::start("127.0.0.1:0", options).await.unwrap()
 }
 
 /// Waits until the view is live and has exactly these hosts.
@@ -60,8 +60,8 @@ async fn delete(admin: &Admin, host: &str) {
 }
 
 async fn instances_come_and_go(is_old: bool) {
-    let server = server().await;
-    let proxy = proxy(&server, is_old).await;
+    let server = server(is_old).await;
+    let proxy = Proxy::start(server.local_addr()).await;
     let admin = Admin::connect(&server.connect_string()).await;
     let mut view = open(&proxy.servers()).await;
     assert_eq!(*view.snapshot(), live(&[]));
@@ -109,8 +109,8 @@ fn live(names: &[Arc<discovery::InstanceName>]) -> Snapshot {
 /// What changes while the connection is away is seen when it is back, for less and for more than
 /// the session timeout.
 async fn absences_are_made_up_for(is_old: bool) {
-    let server = server().await;
-    let proxy = proxy(&server, is_old).await;
+    let server = server(is_old).await;
+    let proxy = Proxy::start(server.local_addr()).await;
     let admin = Admin::connect(&server.connect_string()).await;
     put(&admin, "a").await;
     let mut view = open(&proxy.servers()).await;
@@ -142,7 +142,7 @@ async fn absences_are_made_up_for_by_lists() {
 
 #[tokio::test]
 async fn clones_share_one_session_which_ends_with_the_last() {
-    let server = server().await;
+    let server = server(false).await;
     let admin = Admin::connect(&server.connect_string()).await;
     let view = open(&server.connect_string()).await;
     let clone = view.clone();
@@ -161,7 +161,7 @@ async fn clones_share_one_session_which_ends_with_the_last() {
 
 #[tokio::test]
 async fn a_view_that_cannot_begin_says_why() {
-    let server = server().await;
+    let server = server(false).await;
     let servers = server.connect_string();
     let admin = Admin::connect(&servers).await;
     let acl = [Acl::world(Perms::CREATE)];

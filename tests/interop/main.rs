@@ -10,5 +10,7 @@ mod fixture;
 mod jdbc;
 /// kazoo sees what it would see of Hive.
 mod kazoo;
+/// kazoo's lock and ours exclude one another.
+mod kazoo_lock;
 /// impyla and PyHive, value by value.
 mod python;

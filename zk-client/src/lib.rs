@@ -46,6 +46,7 @@ mod client;
 mod driver;
 mod error;
 mod options;
+pub mod recipes;
 pub mod session;
 
 pub use client::{

@@ -23,11 +23,14 @@ pub const SOON: Duration = Duration::from_secs(10);
 
 /// A server with short session timeouts: a second is allowed.
 pub async fn server() -> Server {
-    let options = ServerOptions {
+    Server::start("127.0.0.1:0", options()).await.unwrap()
+}
+
+pub fn options() -> ServerOptions {
+    ServerOptions {
         tick: Duration::from_millis(500),
         ..ServerOptions::default()
-    };
-    Server::start("127.0.0.1:0", options).await.unwrap()
+    }
 }
 
 pub fn ensemble(servers: &str) -> Ensemble {

@@ -28,8 +28,6 @@ struct Shared {
     lose: Mutex<VecDeque<OpCode>>,
     /// The path that [`Proxy::die`] was told of.
     dying: watch::Sender<Option<String>>,
-    /// Four-letter words are not answered, as on a server that does not allow them.
-    is_mute: AtomicBool,
 }
 
 impl Proxy {
@@ -42,7 +40,6 @@ impl Proxy {
             accepted: AtomicUsize::new(0),
             lose: Mutex::default(),
             dying: watch::Sender::new(None),
-            is_mute: AtomicBool::new(false),
         });
         let task = Arc::clone(&shared);
         tokio::spawn(async move {
@@ -78,11 +75,6 @@ impl Proxy {
     /// How many connections there have been.
     pub fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
-    }
-
-    /// Answers no four-letter words any more: nobody learns the server's version.
-    pub fn mute(&self) {
-        self.shared.is_mute.store(true, Ordering::SeqCst);
     }
 
     /// Behaves like a follower that has applied the end of the client's session and is about to
@@ -148,11 +140,8 @@ async fn requests(
     let first = client.read_u32().await?;
     server.write_u32(first).await?;
     if first.to_be_bytes() == *b"srvr" {
-        if !shared.is_mute.load(Ordering::SeqCst) {
-            // The answer ends the connection.
-            std::future::pending::<()>().await;
-        }
-        return Ok(());
+        // The answer ends the connection.
+        std::future::pending::<()>().await;
     }
     // The connect request has no header.
     let mut connect = vec![0; first as usize];

@@ -7,6 +7,7 @@ mod create;
 mod data;
 mod inspect;
 mod multi;
+pub(crate) mod protected;
 mod reconfig;
 mod watch;
 
