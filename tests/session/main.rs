@@ -3,6 +3,8 @@
 
 /// A proxy that cuts a connection at the worst moment for one request.
 mod cutter;
+/// What came after 3.4: done where the server has it, and refused by name where it does not.
+mod newer;
 /// Create, read, change, list, delete: each answer is the server's.
 mod operations;
 /// Where ZooKeeper's users hurt elsewhere: an index, and the tests that are nowhere else.

@@ -25,6 +25,7 @@ impl Backend {
     pub async fn embedded() -> Self {
         let options = ServerOptions {
             tick: Duration::from_millis(500),
+            container_check_interval: Duration::from_secs(1),
             ..ServerOptions::default()
         };
         let server = Server::start("127.0.0.1:0", options).await;

@@ -19,7 +19,7 @@ use crate::wait;
 pub(crate) const LABEL: &str = "hs2-discovery.tests=zookeeper";
 
 /// Small and quick to start; a test's ZooKeeper holds a few hundred znodes, and need not outlive a power cut.
-const JVM_FLAGS: &str = "-Xms32m -Xmx160m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dzookeeper.forceSync=no -Dzookeeper.preAllocSize=1024";
+const JVM_FLAGS: &str = "-Xms32m -Xmx160m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dzookeeper.forceSync=no -Dzookeeper.preAllocSize=1024 -Dzookeeper.extendedTypesEnabled=true -Dznode.container.checkIntervalMs=1000";
 
 /// Session timeouts that the server grants, in milliseconds.
 const SESSION_TIMEOUT_MS: std::ops::RangeInclusive<u32> = 1000..=60_000;
