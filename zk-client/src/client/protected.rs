@@ -14,6 +14,8 @@ use crate::driver;
 use crate::error::{Error, Outcome};
 use crate::session::SessionState;
 
+/// How long each call in the background waits, whatever the deadline of the calls before it was.
+pub(crate) const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(15);
 /// The least pause before something is tried again, so that a link that flaps is not hammered.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -205,7 +207,7 @@ impl Drop for Orphan<'_> {
         if !self.possible {
             return;
         }
-        let client = self.client.clone();
+        let client = self.client.with_request_timeout(BACKGROUND_TIMEOUT);
         let (parent, prefix) = (self.parent.to_owned(), self.prefix.to_owned());
         self.runtime.spawn(async move {
             loop {

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use zk_proto::record::EventType;
 use zk_proto::{SessionId, Stat, ZnodeVersion, Zxid};
 
-use crate::client::protected::{delete_again_for_sure, until_served};
+use crate::client::protected::{BACKGROUND_TIMEOUT, delete_again_for_sure, until_served};
 use crate::error::{Error, SessionEnd};
 use crate::session::SessionState;
 use crate::{Client, path};
@@ -154,9 +154,10 @@ impl Drop for Held {
         if self.released {
             return;
         }
+        let client = self.client.with_request_timeout(BACKGROUND_TIMEOUT);
         // The request leaves here, in its place in the session's order.
-        let deleted = self.client.delete(&self.path, ZnodeVersion::ANY);
-        let (client, path) = (self.client.clone(), std::mem::take(&mut self.path));
+        let deleted = client.delete(&self.path, ZnodeVersion::ANY);
+        let path = std::mem::take(&mut self.path);
         self.runtime.spawn(async move {
             delete_again_for_sure(&client, &path, deleted).await;
         });
