@@ -83,6 +83,10 @@ impl Watcher {
                 self.gaps += 1;
                 self.listed.extend(self.list().await?);
             }
+            WatchItem::Suspended => self.arena.violation(format!(
+                "watcher {} is suspended by a new server",
+                self.slot
+            )),
         }
         Ok(())
     }

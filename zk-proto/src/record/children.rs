@@ -1,6 +1,7 @@
 //! `getChildren` (8) and `getChildren2` (12), and the list of names that they return.
 
 use std::fmt;
+use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -69,7 +70,24 @@ impl Children {
 
     /// The names. Each is an error where it is not UTF-8.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<&str, DecodeError>> + '_ {
-        self.starts.iter().map(|start| self.name_at(*start))
+        // Checked as one text, the lengths between the names included: many times faster than name by name. That fails
+        // where a name is long or not UTF-8, and then each is checked alone.
+        let first = self.starts.first().copied().unwrap_or(0);
+        let text = std::str::from_utf8(self.names()).ok();
+        self.starts.iter().map(move |start| {
+            let at = (*start - first) as usize;
+            text.and_then(|text| text.get(name_range(text.as_bytes(), at)))
+                .map_or_else(|| self.name_at(*start), Ok)
+        })
+    }
+
+    /// The part of the frame that holds the names and their lengths.
+    fn names(&self) -> &[u8] {
+        let (Some(first), Some(last)) = (self.starts.first(), self.starts.last()) else {
+            return &[];
+        };
+        let end = name_range(&self.frame, *last as usize).end;
+        self.frame.get(*first as usize..end).unwrap_or_default()
     }
 
     /// The names as owned texts; those that are not UTF-8 are left out.
@@ -82,14 +100,8 @@ impl Children {
 
     fn name_at(&self, start: u32) -> Result<&str, DecodeError> {
         let start = start as usize;
-        let rest = self.frame.get(start..).unwrap_or_default();
-        let name = rest
-            .split_first_chunk::<4>()
-            .map_or(&[][..], |(length, text)| {
-                // -1, a null name, reads as the empty name.
-                let length = usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
-                text.get(..length).unwrap_or_default()
-            });
+        let range = name_range(&self.frame, start);
+        let name = self.frame.get(range).unwrap_or_default();
         std::str::from_utf8(name).map_err(|_| DecodeError {
             record: "GetChildrenResponse",
             field: "children",
@@ -97,6 +109,16 @@ impl Children {
             kind: DecodeErrorKind::NotUtf8,
         })
     }
+}
+
+/// Where the name is whose length field stands at `start`. A null name reads as the empty name.
+fn name_range(bytes: &[u8], start: usize) -> Range<usize> {
+    let at = start.saturating_add(4);
+    let length = bytes
+        .get(start..at)
+        .and_then(<[u8]>::first_chunk::<4>)
+        .map_or(0, |length| i32::from_be_bytes(*length));
+    at..at.saturating_add(usize::try_from(length).unwrap_or(0))
 }
 
 impl fmt::Debug for Children {
@@ -218,6 +240,29 @@ mod tests {
         assert_eq!((names[0], names[2]), (Ok("a"), Ok("b")));
         assert_eq!(names[1].unwrap_err().offset, 9);
         assert_eq!(children.to_vec(), ["a", "b"]);
+    }
+
+    #[test]
+    fn names_read_the_same_together_and_alone() {
+        let long = "x".repeat(200);
+        let accents = "é".repeat(30);
+        // A length of 195 is the first byte of a letter of two bytes, 0xC3.
+        let split = "y".repeat(195);
+        for names in [
+            vec!["a", "", "b"],
+            vec![&long, "a"],
+            vec![&accents, "ü", "z"],
+            vec![&split, &accents],
+            vec![],
+        ] {
+            let children: Children = names.iter().collect();
+            assert!(children.iter().eq(names.iter().map(|name| Ok(*name))));
+            let alone = (0..children.len()).map(|at| children.get(at).unwrap());
+            assert!(alone.eq(children.iter()));
+        }
+        // Two halves of a letter are no text, although they stand beside one another nearly whole.
+        let children = decode(b"\0\0\0\x02\0\0\0\x01\xc3\0\0\0\x01\xa9").unwrap();
+        assert!(children.iter().all(|name| name.is_err()));
     }
 
     #[test]
