@@ -10,8 +10,10 @@ use tokio::time::timeout;
 use zk_proto::HostPort;
 use zk_proto::four_letter::{ISRO, SRVR, ServerVersion, parse_srvr};
 
+use super::transport::Transport;
+
 /// Connects to one of the host's addresses: all are tried, in a random order. The caller bounds the time.
-pub(crate) async fn dial(host: HostPort) -> io::Result<TcpStream> {
+pub(crate) async fn dial(host: HostPort) -> io::Result<Transport> {
     let mut addresses: Vec<_> = tokio::net::lookup_host((host.host.as_str(), host.port))
         .await
         .map_err(|error| {
@@ -24,7 +26,7 @@ pub(crate) async fn dial(host: HostPort) -> io::Result<TcpStream> {
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
-                return Ok(stream);
+                return Ok(Transport::Tcp(stream));
             }
             Err(error) => last = error,
         }

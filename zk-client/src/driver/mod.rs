@@ -2,18 +2,20 @@
 //! nothing.
 
 mod dial;
+mod transport;
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Buf, BytesMut};
-use tokio::net::TcpStream;
+use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info};
 use zk_proto::HostPort;
 use zk_proto::four_letter::ServerVersion;
@@ -23,6 +25,7 @@ use crate::session::{
     CallError, Input, Output, Reply, SaslAnswer, Session, SessionState, WatcherId,
 };
 pub(crate) use dial::server_version;
+use transport::Transport;
 
 /// What a request carries through the session and gets its answer by.
 pub(crate) type Token = oneshot::Sender<Result<Reply, CallError>>;
@@ -219,30 +222,36 @@ pub(crate) fn now() -> Instant {
 /// The connection, or the attempt to make one.
 #[derive(Default)]
 struct Socket {
-    stream: Option<TcpStream>,
+    transport: Option<Transport>,
     dialing: Option<Dialing>,
     input: BytesMut,
     output: BytesMut,
+    /// Fires when the session wants to be woken, or earlier: it is set again only for an earlier time, or once it has
+    /// fired.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
-type Dialing = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+type Dialing = Pin<Box<dyn Future<Output = io::Result<Transport>> + Send>>;
 
-/// Bytes read at once. A reply may be larger; it is read in several turns.
-const READ_BYTES: usize = 64 * 1024;
+/// What the network has done.
+enum Happened {
+    Dialed(io::Result<Transport>),
+    Read(io::Result<usize>),
+    Written(io::Result<()>),
+}
 
 impl Socket {
     /// Brings session and socket level: outputs are done, outgoing bytes are written as far as the socket takes them.
     /// Returns when the session wants to be woken; `None` when it is over.
     fn step(&mut self, shared: &Arc<Shared>) -> Option<Instant> {
         loop {
-            let due = shared.lock().session.poll_timeout();
-            if due.is_some_and(|at| now() >= at)
-                && let Err(error) = self.read(shared)
-            {
-                // What has arrived is heard before anything is called silent.
-                self.lost(shared, error.to_string());
-            }
             let mut guard = shared.lock();
+            if guard.session.poll_timeout().is_some_and(|at| now() >= at) {
+                // What has arrived is heard before anything is called silent.
+                drop(guard);
+                self.hear(shared);
+                guard = shared.lock();
+            }
             let inner = &mut *guard;
             let now = now();
             if inner.session.poll_timeout().is_some_and(|at| now >= at) {
@@ -267,9 +276,9 @@ impl Socket {
                 Some(SocketOrder::Disconnect) => {
                     inner.peer = None;
                     drop(guard);
-                    // The last words, such as the end of a session, as far as they go at once.
-                    if let Some(stream) = &self.stream {
-                        let _ = stream.try_write(&self.output);
+                    // The last words, such as the end of a session.
+                    if let Some(transport) = self.transport.take() {
+                        transport.finish(&mut self.output);
                     }
                     self.close();
                     continue;
@@ -284,10 +293,11 @@ impl Socket {
                 }
                 None => drop(guard),
             }
-            if let Err(error) = self.write() {
-                // Answers that have arrived are answers all the same.
-                let _ = self.read(shared);
-                self.lost(shared, error.to_string());
+            if let Some(transport) = &mut self.transport
+                && (!self.output.is_empty() || transport.wants_write())
+                && let Poll::Ready(Err(error)) = transport.write_now(&mut self.output)
+            {
+                self.broken(shared, &error);
                 continue;
             }
             return due;
@@ -296,30 +306,60 @@ impl Socket {
 
     /// Waits until there is something to do, and does the socket's part of it.
     async fn wait(&mut self, shared: &Shared, due: Instant) {
-        let wants_to_write = !self.output.is_empty();
-        tokio::select! {
-            () = shared.wake.notified() => {}
-            () = tokio::time::sleep_until(due.into()) => {}
-            connected = async { self.dialing.as_mut().expect("guarded").await }, if self.dialing.is_some() => {
-                self.dialing = None;
-                self.dialed(shared, connected);
-            }
-            readable = async { self.stream.as_ref().expect("guarded").readable().await }, if self.stream.is_some() => {
-                if let Err(error) = readable.and_then(|()| self.read(shared)) {
+        let due = due.into();
+        let mut timer = self
+            .timer
+            .take()
+            .unwrap_or_else(|| Box::pin(sleep_until(due)));
+        if due < timer.deadline() || timer.is_elapsed() {
+            timer.as_mut().reset(due);
+        }
+        let happened = tokio::select! {
+            // A socket that always has something keeps nobody out: `step` looks at the session and at the time.
+            biased;
+            happened = poll_fn(|cx| self.poll(cx)) => Some(happened),
+            () = shared.wake.notified() => None,
+            () = timer.as_mut() => None,
+        };
+        self.timer = Some(timer);
+        match happened {
+            Some(Happened::Dialed(connected)) => self.dialed(shared, connected),
+            Some(Happened::Read(read)) => {
+                if let Err(error) = self.received(shared, read) {
                     self.lost(shared, error.to_string());
                 }
             }
-            // What `step` could not write is written there as soon as the socket takes it.
-            _ = async { self.stream.as_ref().expect("guarded").writable().await }, if self.stream.is_some() && wants_to_write => {}
+            Some(Happened::Written(Err(error))) => self.broken(shared, &error),
+            Some(Happened::Written(Ok(()))) | None => {}
         }
     }
 
-    fn dialed(&mut self, shared: &Shared, connected: io::Result<TcpStream>) {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Happened> {
+        if let Some(dialing) = &mut self.dialing
+            && let Poll::Ready(connected) = dialing.as_mut().poll(cx)
+        {
+            return Poll::Ready(Happened::Dialed(connected));
+        }
+        let Some(transport) = &mut self.transport else {
+            return Poll::Pending;
+        };
+        // What `step` could not write.
+        if (!self.output.is_empty() || transport.wants_write())
+            && let Poll::Ready(written) = transport.poll_write(cx, &mut self.output)
+        {
+            return Poll::Ready(Happened::Written(written));
+        }
+        transport::make_room(&mut self.input);
+        transport.poll_read(cx, &mut self.input).map(Happened::Read)
+    }
+
+    fn dialed(&mut self, shared: &Shared, connected: io::Result<Transport>) {
+        self.dialing = None;
         let mut inner = shared.lock();
         match connected {
-            Ok(stream) => {
-                inner.peer = stream.peer_addr().ok();
-                self.stream = Some(stream);
+            Ok(transport) => {
+                inner.peer = transport.peer_addr().ok();
+                self.transport = Some(transport);
                 inner.session.handle_input(now(), Input::Connected);
             }
             Err(error) => {
@@ -331,40 +371,42 @@ impl Socket {
         }
     }
 
-    fn read(&mut self, shared: &Shared) -> io::Result<()> {
-        let Some(stream) = &self.stream else {
-            return Ok(());
+    /// Reads what has arrived, without waiting for it; says whether there was something.
+    fn hear(&mut self, shared: &Shared) -> bool {
+        let Some(transport) = &mut self.transport else {
+            return false;
         };
-        self.input.reserve(READ_BYTES);
-        match stream.try_read_buf(&mut self.input) {
-            Ok(0) => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the server closed the connection",
-            )),
-            Ok(_) => {
-                shared
-                    .lock()
-                    .session
-                    .handle_input(now(), Input::Received(&mut self.input));
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
+        transport::make_room(&mut self.input);
+        let Poll::Ready(read) = transport.read_now(&mut self.input) else {
+            return false;
+        };
+        let received = self.received(shared, read);
+        if let Err(error) = &received {
+            self.lost(shared, error.to_string());
         }
+        received.is_ok()
     }
 
-    fn write(&mut self) -> io::Result<()> {
-        let Some(stream) = &self.stream else {
-            return Ok(());
-        };
-        while !self.output.is_empty() {
-            match stream.try_write(&self.output) {
-                Ok(count) => self.output.advance(count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
+    fn received(&mut self, shared: &Shared, read: io::Result<usize>) -> io::Result<()> {
+        if read? == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the server closed the connection",
+            ));
         }
+        shared
+            .lock()
+            .session
+            .handle_input(now(), Input::Received(&mut self.input));
         Ok(())
+    }
+
+    /// Writing has failed. Answers that have arrived are answers all the same.
+    fn broken(&mut self, shared: &Shared, error: &io::Error) {
+        while self.hear(shared) {}
+        if self.transport.is_some() {
+            self.lost(shared, error.to_string());
+        }
     }
 
     fn lost(&mut self, shared: &Shared, reason: String) {
@@ -376,7 +418,7 @@ impl Socket {
     }
 
     fn close(&mut self) {
-        self.stream = None;
+        self.transport = None;
         self.dialing = None;
         self.input.clear();
         self.output.clear();
