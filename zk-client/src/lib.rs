@@ -48,6 +48,8 @@ mod error;
 mod options;
 pub mod recipes;
 pub mod session;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use client::{
     Client, Identity, Op, OpResult, PersistentWatch, ReadOp, ReadResult, Reconfig, Watch,

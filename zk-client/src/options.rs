@@ -20,6 +20,8 @@ pub struct ConnectOptions {
     pub(crate) auth: Vec<(String, Vec<u8>)>,
     pub(crate) read_only: bool,
     pub(crate) seed: Option<u64>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::TlsOptions>,
 }
 
 impl Default for ConnectOptions {
@@ -34,6 +36,8 @@ impl Default for ConnectOptions {
             auth: Vec::new(),
             read_only: false,
             seed: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
@@ -100,6 +104,14 @@ impl ConnectOptions {
     #[must_use]
     pub const fn read_only(mut self, allowed: bool) -> Self {
         self.read_only = allowed;
+        self
+    }
+
+    /// Speaks TLS to every server; the connect string then names their `secureClientPort`.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: crate::tls::TlsOptions) -> Self {
+        self.tls = Some(tls);
         self
     }
 

@@ -24,7 +24,7 @@ use crate::client::{WatchItem, WatchedEvent};
 use crate::session::{
     CallError, Input, Output, Reply, SaslAnswer, Session, SessionState, WatcherId,
 };
-pub(crate) use dial::server_version;
+pub(crate) use dial::Dialer;
 use transport::Transport;
 
 /// What a request carries through the session and gets its answer by.
@@ -40,6 +40,7 @@ pub(crate) enum Sink {
 /// What the handles and the driver share. The lock is held for moments and never across an await.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) dialer: Dialer,
     inner: Mutex<Inner>,
     wake: Notify,
     state: watch::Sender<SessionState>,
@@ -64,8 +65,9 @@ impl Inner {
 }
 
 impl Shared {
-    pub(crate) fn new(session: Session<Token>) -> Self {
+    pub(crate) fn new(session: Session<Token>, dialer: Dialer) -> Self {
         Self {
+            dialer,
             state: watch::Sender::new(session.state().clone()),
             inner: Mutex::new(Inner {
                 session,
@@ -168,11 +170,11 @@ pub(crate) enum SocketOrder {
 }
 
 /// Asks the server that serves for its version, and tells the session.
-fn ask_version(shared: &Arc<Shared>, peer: Option<SocketAddr>, ask: u64) {
+fn ask_version(shared: &Arc<Shared>, host: HostPort, peer: Option<SocketAddr>, ask: u64) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         let version = match peer {
-            Some(peer) => server_version(peer).await,
+            Some(peer) => shared.dialer.server_version(&host.host, peer).await,
             None => None,
         };
         let mut inner = shared.lock();
@@ -191,7 +193,7 @@ fn ask_version(shared: &Arc<Shared>, peer: Option<SocketAddr>, ask: u64) {
 fn probe_writable(shared: &Arc<Shared>, host: HostPort, probe: u64) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        let writable = dial::is_writable(host).await;
+        let writable = shared.dialer.is_writable(host).await;
         let mut inner = shared.lock();
         inner
             .session
@@ -270,7 +272,7 @@ impl Socket {
                     inner.peer = None;
                     drop(guard);
                     self.close();
-                    self.dialing = Some(Box::pin(dial::dial(host)));
+                    self.dialing = Some(Box::pin(shared.dialer.clone().dial(host)));
                     continue;
                 }
                 Some(SocketOrder::Disconnect) => {
@@ -284,7 +286,8 @@ impl Socket {
                     continue;
                 }
                 Some(SocketOrder::AskVersion(ask)) => {
-                    ask_version(shared, inner.peer, ask);
+                    let host = inner.session.current_host();
+                    ask_version(shared, host, inner.peer, ask);
                     continue;
                 }
                 Some(SocketOrder::ProbeWritable(probe, host)) => {

@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 #[cfg(feature = "tls")]
 use tokio_rustls::client::TlsStream;
 
+#[cfg(feature = "tls")]
+use crate::tls;
+
 /// A connection to a server.
 #[derive(Debug)]
 pub(crate) enum Transport {
@@ -39,7 +42,7 @@ impl Transport {
         match self {
             Self::Tcp(stream) => pin!(stream.read_buf(input)).poll(cx),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => pin!(stream.read_buf(input)).poll(cx),
+            Self::Tls(stream) => pin!(stream.read_buf(input)).poll(cx).map_err(tls::explain),
         }
     }
 
@@ -53,8 +56,8 @@ impl Transport {
             Self::Tcp(stream) => poll_write_all(Pin::new(stream), cx, output),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => {
-                ready!(poll_write_all(Pin::new(stream), cx, output))?;
-                Pin::new(stream).poll_flush(cx)
+                ready!(poll_write_all(Pin::new(stream), cx, output)).map_err(tls::explain)?;
+                Pin::new(stream).poll_flush(cx).map_err(tls::explain)
             }
         }
     }
