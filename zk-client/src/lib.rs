@@ -47,6 +47,8 @@ mod driver;
 mod error;
 mod options;
 pub mod recipes;
+#[cfg(any(feature = "sasl-digest-md5", feature = "gssapi"))]
+pub mod sasl;
 pub mod session;
 #[cfg(feature = "tls")]
 pub mod tls;

@@ -22,6 +22,8 @@ pub struct ConnectOptions {
     pub(crate) seed: Option<u64>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::TlsOptions>,
+    #[cfg(any(feature = "sasl-digest-md5", feature = "gssapi"))]
+    pub(crate) sasl: Option<crate::sasl::SaslOptions>,
 }
 
 impl Default for ConnectOptions {
@@ -38,6 +40,8 @@ impl Default for ConnectOptions {
             seed: None,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(any(feature = "sasl-digest-md5", feature = "gssapi"))]
+            sasl: None,
         }
     }
 }
@@ -112,6 +116,14 @@ impl ConnectOptions {
     #[must_use]
     pub fn tls(mut self, tls: crate::tls::TlsOptions) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Proves an identity by SASL at every connect, before anything else is asked.
+    #[cfg(any(feature = "sasl-digest-md5", feature = "gssapi"))]
+    #[must_use]
+    pub fn sasl(mut self, sasl: crate::sasl::SaslOptions) -> Self {
+        self.sasl = Some(sasl);
         self
     }
 
