@@ -47,7 +47,7 @@ mod driver;
 mod error;
 mod options;
 pub mod recipes;
-#[cfg(any(feature = "sasl-digest-md5", feature = "gssapi"))]
+#[cfg(feature = "__sasl")]
 pub mod sasl;
 pub mod session;
 #[cfg(feature = "tls")]

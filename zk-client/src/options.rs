@@ -22,7 +22,7 @@ pub struct ConnectOptions {
     pub(crate) seed: Option<u64>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::TlsOptions>,
-    #[cfg(any(feature = "sasl-digest-md5", feature = "gssapi"))]
+    #[cfg(feature = "__sasl")]
     pub(crate) sasl: Option<crate::sasl::SaslOptions>,
 }
 
@@ -40,7 +40,7 @@ impl Default for ConnectOptions {
             seed: None,
             #[cfg(feature = "tls")]
             tls: None,
-            #[cfg(any(feature = "sasl-digest-md5", feature = "gssapi"))]
+            #[cfg(feature = "__sasl")]
             sasl: None,
         }
     }
@@ -120,7 +120,7 @@ impl ConnectOptions {
     }
 
     /// Proves an identity by SASL at every connect, before anything else is asked.
-    #[cfg(any(feature = "sasl-digest-md5", feature = "gssapi"))]
+    #[cfg(feature = "__sasl")]
     #[must_use]
     pub fn sasl(mut self, sasl: crate::sasl::SaslOptions) -> Self {
         self.sasl = Some(sasl);

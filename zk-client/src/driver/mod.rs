@@ -226,6 +226,8 @@ pub(crate) fn now() -> Instant {
 struct Socket {
     transport: Option<Transport>,
     dialing: Option<Dialing>,
+    /// Whether the server has said anything on this connection.
+    heard: bool,
     input: BytesMut,
     output: BytesMut,
     /// Fires when the session wants to be woken, or earlier: it is set again only for an earlier time, or once it has
@@ -391,12 +393,24 @@ impl Socket {
     }
 
     fn received(&mut self, shared: &Shared, read: io::Result<usize>) -> io::Result<()> {
+        let wrong_port = |transport: &Transport| transport.wrong_port(&self.input);
+        let is_told = read.as_ref().map_or_else(
+            |error| error.kind() == io::ErrorKind::ConnectionReset,
+            |_| true,
+        );
+        if !self.heard
+            && is_told
+            && let Some(reason) = self.transport.as_ref().and_then(wrong_port)
+        {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
         if read? == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 "the server closed the connection",
             ));
         }
+        self.heard = true;
         shared
             .lock()
             .session
@@ -423,6 +437,7 @@ impl Socket {
     fn close(&mut self) {
         self.transport = None;
         self.dialing = None;
+        self.heard = false;
         self.input.clear();
         self.output.clear();
     }

@@ -33,6 +33,20 @@ impl Transport {
         }
     }
 
+    /// Why the first words of a server, or their absence, point to the wrong port or a server that is not ready.
+    pub(crate) fn wrong_port(&self, first_words: &[u8]) -> Option<&'static str> {
+        match (self, first_words) {
+            // A record of TLS, an alert most likely.
+            (Self::Tcp(_), [0x15 | 0x16, 3, ..]) => {
+                Some("the server speaks TLS: set ConnectOptions::tls, or use its other port")
+            }
+            (Self::Tcp(_), []) => Some(
+                "the server hung up without a word: it does not serve, has too many connections, or wants TLS",
+            ),
+            _ => None,
+        }
+    }
+
     /// Reads once, behind what `input` holds and into the room that it has. Ready with 0 at the end of the stream.
     pub(crate) fn poll_read(
         &mut self,

@@ -12,7 +12,7 @@ use libgssapi::credential::{Cred, CredUsage};
 use libgssapi::name::Name;
 use libgssapi::oid::{GSS_MECH_KRB5, GSS_NT_HOSTBASED_SERVICE, GSS_NT_KRB5_PRINCIPAL, OidSet};
 
-use super::{SaslError, SaslStep};
+use super::{Answer, SaslError};
 
 /// How many tokens may pass before the context stands; Kerberos needs two.
 const TOKENS_MAX: u32 = 16;
@@ -99,7 +99,7 @@ impl Gssapi {
     ///
     /// # Errors
     /// There are no credentials, or no ticket is to be had for the server.
-    pub fn start(&mut self) -> Result<SaslStep, SaslError> {
+    pub fn start(&mut self) -> Result<Answer, SaslError> {
         let context = self.context().map_err(|error| self.failed(&error))?;
         self.advance(context, None, TOKENS_MAX)
     }
@@ -108,7 +108,7 @@ impl Gssapi {
     ///
     /// # Errors
     /// The server is not who it should be, refuses the ticket, or breaks the rules.
-    pub fn step(&mut self, token: &[u8]) -> Result<SaslStep, SaslError> {
+    pub fn step(&mut self, token: &[u8]) -> Result<Answer, SaslError> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Context(context, left) => self.advance(context, Some(token), left),
             State::Layers(mut context) => {
@@ -125,9 +125,9 @@ impl Gssapi {
                     .wrap(false, &[NO_LAYER, 0, 0, 0])
                     .map_err(|error| self.failed(&error))?;
                 self.state = State::LastWord;
-                Ok(SaslStep::Send(choice.to_vec()))
+                Ok(Answer::Send(choice.to_vec()))
             }
-            State::LastWord => Ok(SaslStep::Done),
+            State::LastWord => Ok(Answer::Done),
             State::New | State::Over => Err(SaslError::NotDue),
         }
     }
@@ -168,7 +168,7 @@ impl Gssapi {
         mut context: ClientCtx,
         token: Option<&[u8]>,
         left: u32,
-    ) -> Result<SaslStep, SaslError> {
+    ) -> Result<Answer, SaslError> {
         let Some(left) = left.checked_sub(1) else {
             return Err(SaslError::Challenge("is one of too many"));
         };
@@ -180,7 +180,7 @@ impl Gssapi {
         } else {
             State::Context(context, left)
         };
-        Ok(SaslStep::Send(
+        Ok(Answer::Send(
             answer.map_or_else(Vec::new, |answer| answer.to_vec()),
         ))
     }

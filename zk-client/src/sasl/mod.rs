@@ -61,6 +61,17 @@ impl SaslOptions {
         Self { identity }
     }
 
+    /// The mechanism's name.
+    #[must_use]
+    pub fn mechanism(&self) -> &'static str {
+        match self.identity {
+            #[cfg(feature = "sasl-digest-md5")]
+            Identity::DigestMd5 { .. } => "DIGEST-MD5",
+            #[cfg(feature = "gssapi")]
+            Identity::Gssapi(_) => "GSSAPI",
+        }
+    }
+
     /// Begins to prove the identity to the server at a host, on a new connection.
     ///
     /// # Errors
@@ -82,18 +93,15 @@ impl SaslOptions {
 /// Names the mechanism, and neither user nor password.
 impl fmt::Debug for SaslOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.identity {
-            #[cfg(feature = "sasl-digest-md5")]
-            Identity::DigestMd5 { .. } => "SaslOptions(DIGEST-MD5)",
-            #[cfg(feature = "gssapi")]
-            Identity::Gssapi(_) => "SaslOptions(GSSAPI)",
-        })
+        f.debug_tuple("SaslOptions")
+            .field(&self.mechanism())
+            .finish()
     }
 }
 
-/// What comes next.
+/// What the mechanism says to the server's token.
 #[derive(Debug, PartialEq, Eq)]
-pub enum SaslStep {
+pub enum Answer {
     /// Send this token, which may be empty, and give the server's answer to the next step.
     Send(Vec<u8>),
     /// Each side has proven itself to the other.
@@ -124,7 +132,7 @@ impl Negotiation {
     ///
     /// # Cancel safety
     /// Not safe: the negotiation is gone, and so must be the connection.
-    pub async fn next(self, token: Option<Bytes>) -> Result<(Self, SaslStep), SaslError> {
+    pub async fn next(self, token: Option<Bytes>) -> Result<(Self, Answer), SaslError> {
         match self.mechanism {
             #[cfg(feature = "sasl-digest-md5")]
             Mechanism::DigestMd5(mut digest) => {
