@@ -133,14 +133,17 @@ fn at_once<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<T> + Unpin) -> Poll<T> 
 
 /// Bytes read at once. A reply may be larger; it is read in several turns.
 const READ_BYTES: usize = 64 * 1024;
-/// With less room than this, more is allocated.
+/// With less room than this, or when a frame of more is arriving, more is allocated.
 const READ_BYTES_MIN: usize = 4 * 1024;
 
 /// Makes room to read into. The buffer grows with the bytes that are there, never with those that were promised; small
 /// replies, which keep their part of it alive, share it.
 pub(crate) fn make_room(input: &mut BytesMut) {
     let room = input.capacity() - input.len();
-    if room < READ_BYTES && !input.try_reclaim(READ_BYTES) && room < READ_BYTES_MIN {
+    if room < READ_BYTES
+        && (room < READ_BYTES_MIN || input.len() >= READ_BYTES_MIN)
+        && !input.try_reclaim(READ_BYTES)
+    {
         input.reserve(READ_BYTES.max(input.len()));
     }
 }
