@@ -18,6 +18,7 @@ const JVM_FLAGS: &str =
 pub(crate) struct Setup {
     folder: TempDir,
     configuration: Vec<String>,
+    jvm: Vec<String>,
     secure: Option<SocketAddr>,
 }
 
@@ -26,6 +27,7 @@ impl Setup {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
             configuration: Vec::new(),
+            jvm: Vec::new(),
             secure: None,
         }
     }
@@ -33,6 +35,11 @@ impl Setup {
     /// A line for `zoo.cfg`, without spaces.
     pub(crate) fn line(mut self, line: impl Into<String>) -> Self {
         self.configuration.push(line.into());
+        self
+    }
+
+    pub(crate) fn property(mut self, name: &str, value: &str) -> Self {
+        self.jvm.push(format!("-D{name}={value}"));
         self
     }
 
@@ -59,6 +66,13 @@ impl Setup {
             .line(format!("ssl.clientAuth={clients}"))
     }
 
+    /// Authentication by SASL, with this section for the server in the file of JAAS.
+    pub(crate) fn sasl(self, login: &str) -> Self {
+        let jaas = self.file("jaas.conf", &format!("Server {{ {login} }};"));
+        self.line("authProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider")
+            .property("java.security.auth.login.config", path(&jaas))
+    }
+
     /// Starts it and waits until it answers.
     pub(crate) async fn start(self) -> Server {
         let plain = free_address();
@@ -71,7 +85,7 @@ impl Setup {
             .env("ZOO_CLIENT_PORT", plain.to_string())
             .env("ZOO_4LW_COMMANDS_WHITELIST", "*")
             .env("ZOO_CFG_EXTRA", self.configuration.join(" "))
-            .env("JVMFLAGS", JVM_FLAGS)
+            .env("JVMFLAGS", format!("{JVM_FLAGS} {}", self.jvm.join(" ")))
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
@@ -132,6 +146,10 @@ async fn srvr(address: SocketAddr) -> Option<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.ok()?;
     Some(answer)
+}
+
+pub(crate) fn path(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
 }
 
 /// A free port below those that the kernel gives to clients.

@@ -165,6 +165,13 @@ async fn a_server_that_wants_certificates_knows_its_clients_by_them() {
         .await
         .unwrap();
     assert_eq!(alice.get_data("/alices").await.unwrap().0, "");
+    let identities = alice.who_am_i().await.unwrap();
+    assert!(
+        identities
+            .iter()
+            .any(|id| id.scheme == "x509" && id.user == "CN=alice"),
+        "{identities:?}"
+    );
 
     let bob = shown(authority.client("bob"));
     let bob = Client::connect_with(&servers, bob).await.unwrap();

@@ -127,6 +127,18 @@ impl ConnectOptions {
         self
     }
 
+    /// The name of the SASL mechanism, where there is one to be used.
+    #[cfg_attr(
+        not(feature = "__sasl"),
+        expect(clippy::unused_self, reason = "there is none")
+    )]
+    pub(crate) fn mechanism(&self) -> Option<&'static str> {
+        #[cfg(feature = "__sasl")]
+        return self.sasl.as_ref().map(crate::sasl::SaslOptions::mechanism);
+        #[cfg(not(feature = "__sasl"))]
+        None
+    }
+
     /// Fixes the order in which servers are tried and the jitter of retries, for tests.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {

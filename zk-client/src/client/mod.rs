@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use zk_proto::{ConnectString, OpCode, SessionId, Zxid};
 
-use crate::driver::{self, Dialer, Shared};
+use crate::driver::{self, Shared};
 use crate::error::{ConnectError, Error, Outcome, SessionEnd};
 use crate::options::ConnectOptions;
 use crate::session::{CallError, Config, Counters, Input, Session, SessionState};
@@ -97,20 +97,19 @@ impl Client {
     pub fn open(servers: &str, options: ConnectOptions) -> Result<Self, ConnectError> {
         let ConnectString { hosts, chroot } = servers.parse()?;
         let count = u32::try_from(hosts.len()).unwrap_or(u32::MAX).max(1);
-        let dialer = Dialer::new(&options);
         let config = Config {
             session_timeout: options.session_timeout,
             attempt_timeout: (options.connect_timeout / count).clamp(ATTEMPT_MIN, ATTEMPT_MAX),
             max_incoming_bytes: options.max_incoming_bytes,
             max_outgoing_bytes: options.max_outgoing_bytes,
             max_requests: options.max_requests,
-            auth: options.auth,
-            sasl: None,
+            auth: options.auth.clone(),
+            sasl: options.mechanism(),
             read_only: options.read_only,
             seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
             hosts,
         };
-        let shared = Arc::new(Shared::new(Session::new(config, driver::now()), dialer));
+        let shared = Arc::new(Shared::new(Session::new(config, driver::now()), &options));
         tokio::spawn(driver::run(Arc::clone(&shared)));
         let handle = Handle {
             shared,

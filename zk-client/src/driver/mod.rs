@@ -2,6 +2,8 @@
 //! nothing.
 
 mod dial;
+#[cfg(feature = "__sasl")]
+mod login;
 mod transport;
 
 use std::collections::HashMap;
@@ -21,10 +23,13 @@ use zk_proto::HostPort;
 use zk_proto::four_letter::ServerVersion;
 
 use crate::client::{WatchItem, WatchedEvent};
+use crate::options::ConnectOptions;
+#[cfg(feature = "__sasl")]
+use crate::sasl::{Answer, SaslError, SaslOptions};
 use crate::session::{
-    CallError, Input, Output, Reply, SaslAnswer, Session, SessionState, WatcherId,
+    CallError, Input, Output, Reply, SaslAnswer, SaslStep, Session, SessionState, WatcherId,
 };
-pub(crate) use dial::Dialer;
+use dial::Dialer;
 use transport::Transport;
 
 /// What a request carries through the session and gets its answer by.
@@ -41,6 +46,8 @@ pub(crate) enum Sink {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) dialer: Dialer,
+    #[cfg(feature = "__sasl")]
+    sasl: Option<SaslOptions>,
     inner: Mutex<Inner>,
     wake: Notify,
     state: watch::Sender<SessionState>,
@@ -65,9 +72,11 @@ impl Inner {
 }
 
 impl Shared {
-    pub(crate) fn new(session: Session<Token>, dialer: Dialer) -> Self {
+    pub(crate) fn new(session: Session<Token>, options: &ConnectOptions) -> Self {
         Self {
-            dialer,
+            dialer: Dialer::new(options),
+            #[cfg(feature = "__sasl")]
+            sasl: options.sasl.clone(),
             state: watch::Sender::new(session.state().clone()),
             inner: Mutex::new(Inner {
                 session,
@@ -115,10 +124,7 @@ impl Shared {
                 Output::ProbeWritable(probe, host) => {
                     return Some(SocketOrder::ProbeWritable(probe, host));
                 }
-                Output::Sasl(_) => {
-                    let refusal = SaslAnswer::Failed("there is no mechanism".to_owned());
-                    inner.session.handle_input(now(), Input::Sasl(refusal));
-                }
+                Output::Sasl(step) => return Some(SocketOrder::Sasl(step)),
                 Output::State(state) => {
                     info!(session = %inner.session.id(), host = %inner.session.current_host(), ?state, "zookeeper session");
                     if let SessionState::Ended(_) = state {
@@ -167,6 +173,7 @@ pub(crate) enum SocketOrder {
     Disconnect,
     AskVersion(u64),
     ProbeWritable(u64, HostPort),
+    Sasl(SaslStep),
 }
 
 /// Asks the server that serves for its version, and tells the session.
@@ -226,6 +233,8 @@ pub(crate) fn now() -> Instant {
 struct Socket {
     transport: Option<Transport>,
     dialing: Option<Dialing>,
+    #[cfg(feature = "__sasl")]
+    login: login::Login,
     /// Whether the server has said anything on this connection.
     heard: bool,
     input: BytesMut,
@@ -240,6 +249,8 @@ type Dialing = Pin<Box<dyn Future<Output = io::Result<Transport>> + Send>>;
 /// What the network has done.
 enum Happened {
     Dialed(io::Result<Transport>),
+    #[cfg(feature = "__sasl")]
+    LoggedIn(Result<Answer, SaslError>),
     Read(io::Result<usize>),
     Written(io::Result<()>),
 }
@@ -296,6 +307,11 @@ impl Socket {
                     probe_writable(shared, host, probe);
                     continue;
                 }
+                Some(SocketOrder::Sasl(step)) => {
+                    drop(guard);
+                    self.sasl(shared, step);
+                    continue;
+                }
                 None => drop(guard),
             }
             if let Some(transport) = &mut self.transport
@@ -329,6 +345,8 @@ impl Socket {
         self.timer = Some(timer);
         match happened {
             Some(Happened::Dialed(connected)) => self.dialed(shared, connected),
+            #[cfg(feature = "__sasl")]
+            Some(Happened::LoggedIn(answer)) => self.logged_in(shared, answer),
             Some(Happened::Read(read)) => {
                 if let Err(error) = self.received(shared, read) {
                     self.lost(shared, error.to_string());
@@ -344,6 +362,10 @@ impl Socket {
             && let Poll::Ready(connected) = dialing.as_mut().poll(cx)
         {
             return Poll::Ready(Happened::Dialed(connected));
+        }
+        #[cfg(feature = "__sasl")]
+        if let Poll::Ready(answer) = self.login.poll(cx) {
+            return Poll::Ready(Happened::LoggedIn(answer));
         }
         let Some(transport) = &mut self.transport else {
             return Poll::Pending;
@@ -374,6 +396,34 @@ impl Socket {
                     .handle_input(now(), Input::ConnectFailed(error.to_string()));
             }
         }
+    }
+
+    #[cfg(feature = "__sasl")]
+    fn sasl(&mut self, shared: &Shared, step: SaslStep) {
+        if let Some(options) = &shared.sasl {
+            self.login.work(options, step);
+        }
+    }
+
+    /// Without a mechanism nobody asks for one.
+    #[cfg(not(feature = "__sasl"))]
+    fn sasl(&mut self, shared: &Shared, _: SaslStep) {
+        let refusal = SaslAnswer::Failed("there is no mechanism".to_owned());
+        let input = Input::Sasl(refusal);
+        shared.lock().session.handle_input(now(), input);
+    }
+
+    #[cfg(feature = "__sasl")]
+    fn logged_in(&mut self, shared: &Shared, answer: Result<Answer, SaslError>) {
+        let answer = match answer {
+            Ok(Answer::Send(token)) => SaslAnswer::Send(token),
+            Ok(Answer::Done) => SaslAnswer::Done,
+            // What goes wrong on this side may go well later or with another server: tickets run out and Kerberos
+            // servers restart. Only a server's refusal is the end.
+            Err(error) => return self.lost(shared, error.to_string()),
+        };
+        let input = Input::Sasl(answer);
+        shared.lock().session.handle_input(now(), input);
     }
 
     /// Reads what has arrived, without waiting for it; says whether there was something.
@@ -437,6 +487,10 @@ impl Socket {
     fn close(&mut self) {
         self.transport = None;
         self.dialing = None;
+        #[cfg(feature = "__sasl")]
+        {
+            self.login = login::Login::default();
+        }
         self.heard = false;
         self.input.clear();
         self.output.clear();
