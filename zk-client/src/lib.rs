@@ -39,6 +39,12 @@
 //! **The end.** A session that the server has expired, or that heard no server for 4/3 of its timeout, is over for good:
 //! all calls fail with [`Error::SessionEnded`], [`Client::state`] says [`SessionState::Ended`]. Open a new client.
 //!
+//! # Features
+//! None is on by default, and none changes what the others do.
+//! - `tls`: TLS to the servers, by rustls (module `tls`, `ConnectOptions::tls`).
+//! - `sasl-digest-md5`: SASL with a user and a password (module `sasl`, `ConnectOptions::sasl`).
+//! - `gssapi`: SASL with Kerberos, by the system's library, whose headers and libclang are needed to build.
+//!
 //! The session's rules live in [`session`], a state machine without IO; this crate's driver feeds it from a task on the
 //! runtime that opened the client.
 
@@ -47,7 +53,11 @@ mod driver;
 mod error;
 mod options;
 pub mod recipes;
+#[cfg(feature = "__sasl")]
+pub mod sasl;
 pub mod session;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use client::{
     Client, Identity, Op, OpResult, PersistentWatch, ReadOp, ReadResult, Reconfig, Watch,

@@ -20,6 +20,10 @@ pub struct ConnectOptions {
     pub(crate) auth: Vec<(String, Vec<u8>)>,
     pub(crate) read_only: bool,
     pub(crate) seed: Option<u64>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::tls::TlsOptions>,
+    #[cfg(feature = "__sasl")]
+    pub(crate) sasl: Option<crate::sasl::SaslOptions>,
 }
 
 impl Default for ConnectOptions {
@@ -34,6 +38,10 @@ impl Default for ConnectOptions {
             auth: Vec::new(),
             read_only: false,
             seed: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "__sasl")]
+            sasl: None,
         }
     }
 }
@@ -101,6 +109,34 @@ impl ConnectOptions {
     pub const fn read_only(mut self, allowed: bool) -> Self {
         self.read_only = allowed;
         self
+    }
+
+    /// Speaks TLS to every server; the connect string then names their `secureClientPort`.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: crate::tls::TlsOptions) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Proves an identity by SASL at every connect, before anything else is asked.
+    #[cfg(feature = "__sasl")]
+    #[must_use]
+    pub fn sasl(mut self, sasl: crate::sasl::SaslOptions) -> Self {
+        self.sasl = Some(sasl);
+        self
+    }
+
+    /// The name of the SASL mechanism, where there is one to be used.
+    #[cfg_attr(
+        not(feature = "__sasl"),
+        expect(clippy::unused_self, reason = "there is none")
+    )]
+    pub(crate) fn mechanism(&self) -> Option<&'static str> {
+        #[cfg(feature = "__sasl")]
+        return self.sasl.as_ref().map(crate::sasl::SaslOptions::mechanism);
+        #[cfg(not(feature = "__sasl"))]
+        None
     }
 
     /// Fixes the order in which servers are tried and the jitter of retries, for tests.

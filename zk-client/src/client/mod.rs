@@ -103,13 +103,13 @@ impl Client {
             max_incoming_bytes: options.max_incoming_bytes,
             max_outgoing_bytes: options.max_outgoing_bytes,
             max_requests: options.max_requests,
-            auth: options.auth,
-            sasl: None,
+            auth: options.auth.clone(),
+            sasl: options.mechanism(),
             read_only: options.read_only,
             seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
             hosts,
         };
-        let shared = Arc::new(Shared::new(Session::new(config, driver::now())));
+        let shared = Arc::new(Shared::new(Session::new(config, driver::now()), &options));
         tokio::spawn(driver::run(Arc::clone(&shared)));
         let handle = Handle {
             shared,

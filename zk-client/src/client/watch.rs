@@ -268,15 +268,15 @@ impl Client {
             Ok(_) | Err(Error::Server { .. }) => {}
             Err(error) => return Err(error),
         }
-        let peer = {
+        let (peer, host) = {
             let inner = self.shared().lock();
             match (inner.peer, inner.version) {
                 (Some(peer), Some((asked, version))) if peer == asked => return Ok(version),
-                (peer, _) => peer,
+                (peer, _) => (peer, inner.session.current_host().host.clone()),
             }
         };
         let Some(peer) = peer else { return Ok(None) };
-        let version = driver::server_version(peer).await;
+        let version = self.shared().dialer.server_version(&host, peer).await;
         self.shared().lock().version = Some((peer, version));
         Ok(version)
     }

@@ -1,66 +1,113 @@
 //! Making connections. Names are looked up at every attempt: servers change their addresses.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::BytesMut;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zk_proto::HostPort;
 use zk_proto::four_letter::{ISRO, SRVR, ServerVersion, parse_srvr};
 
-/// Connects to one of the host's addresses: all are tried, in a random order. The caller bounds the time.
-pub(crate) async fn dial(host: HostPort) -> io::Result<TcpStream> {
-    let mut addresses: Vec<_> = tokio::net::lookup_host((host.host.as_str(), host.port))
-        .await
-        .map_err(|error| {
-            io::Error::new(error.kind(), format!("the name does not resolve: {error}"))
-        })?
-        .collect();
-    fastrand::shuffle(&mut addresses);
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
+use super::transport::Transport;
+use crate::options::ConnectOptions;
+#[cfg(feature = "tls")]
+use crate::tls::TlsOptions;
+
+/// Makes connections to servers, for the session and for four-letter words alike.
+#[derive(Debug, Clone)]
+pub(crate) struct Dialer {
+    #[cfg(feature = "tls")]
+    tls: Option<TlsOptions>,
+}
+
+impl Dialer {
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(unused_variables, reason = "only TLS has options")
+    )]
+    pub(crate) fn new(options: &ConnectOptions) -> Self {
+        Self {
+            #[cfg(feature = "tls")]
+            tls: options.tls.clone(),
         }
     }
-    Err(last)
-}
 
-/// How long a server may take to answer a four-letter word.
-const WORD_TIMEOUT: Duration = Duration::from_secs(2);
-/// The longest answer that is read, in bytes; real ones have about 300.
-const WORD_BYTES_MAX: u64 = 16 * 1024;
+    /// Connects to one of the host's addresses: all are tried, in a random order. The caller bounds the time.
+    pub(crate) async fn dial(self, host: HostPort) -> io::Result<Transport> {
+        let mut addresses: Vec<_> = tokio::net::lookup_host((host.host.as_str(), host.port))
+            .await
+            .map_err(|error| {
+                io::Error::new(error.kind(), format!("the name does not resolve: {error}"))
+            })?
+            .collect();
+        fastrand::shuffle(&mut addresses);
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            match self.connect(&host.host, address).await {
+                Ok(transport) => return Ok(transport),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
 
-/// Asks the server at an address for its version; `None` when it does not tell.
-pub(crate) async fn server_version(address: SocketAddr) -> Option<ServerVersion> {
-    let ask = async {
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(unused_variables, reason = "only TLS asks for the name")
+    )]
+    async fn connect(&self, name: &str, address: SocketAddr) -> io::Result<Transport> {
         let stream = TcpStream::connect(address).await?;
-        four_letter_word(stream, SRVR).await
-    };
-    let answer = timeout(WORD_TIMEOUT, ask).await.ok()?.ok()?;
-    parse_srvr(&answer).map(|srvr| srvr.version)
+        stream.set_nodelay(true)?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return Ok(Transport::Tls(Box::new(tls.handshake(name, stream).await?)));
+        }
+        Ok(Transport::Tcp(stream))
+    }
+
+    /// Asks the server at an address for its version; `None` when it does not tell. `name` is what its certificate is
+    /// for.
+    pub(crate) async fn server_version(
+        &self,
+        name: &str,
+        address: SocketAddr,
+    ) -> Option<ServerVersion> {
+        let ask = async { ask(self.connect(name, address).await?, SRVR).await };
+        let answer = timeout(ANSWER_TIMEOUT, ask).await.ok()?.ok()?;
+        parse_srvr(&answer).map(|srvr| srvr.version)
+    }
+
+    /// Whether a server takes writes: it does not while it is cut off from its quorum. A server that does not answer
+    /// does not.
+    pub(crate) async fn is_writable(&self, host: HostPort) -> bool {
+        let ask = async { ask(self.clone().dial(host).await?, ISRO).await };
+        let answer = timeout(ANSWER_TIMEOUT, ask).await;
+        answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.trim() == "rw"))
+    }
 }
 
-/// Asks a server whether it takes writes; one that does not tell does not.
-pub(crate) async fn is_writable(host: HostPort) -> bool {
-    let ask = async {
-        let stream = dial(host).await?;
-        four_letter_word(stream, ISRO).await
-    };
-    let answer = timeout(WORD_TIMEOUT, ask).await;
-    answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.trim() == "rw"))
-}
+/// How long a server may take to answer a four-letter word, the connection included.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest answer that is read, in bytes; real ones to `srvr` have about 300.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
-async fn four_letter_word(mut stream: TcpStream, word: &[u8]) -> io::Result<String> {
-    stream.set_nodelay(true)?;
-    stream.write_all(word).await?;
-    let mut answer = Vec::new();
-    stream.take(WORD_BYTES_MAX).read_to_end(&mut answer).await?;
+/// Asks a four-letter word. The server closes behind its answer.
+async fn ask(mut transport: Transport, word: &[u8; 4]) -> io::Result<String> {
+    let mut question = BytesMut::from(&word[..]);
+    poll_fn(|cx| transport.poll_write(cx, &mut question)).await?;
+    let mut answer = BytesMut::new();
+    while answer.len() < ANSWER_BYTES_MAX {
+        answer.reserve(1024);
+        match poll_fn(|cx| transport.poll_read(cx, &mut answer)).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            // Not every server ends TLS in due form, nor TCP.
+            Err(_) if !answer.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }

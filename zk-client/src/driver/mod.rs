@@ -2,27 +2,35 @@
 //! nothing.
 
 mod dial;
+#[cfg(feature = "__sasl")]
+mod login;
+mod transport;
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Buf, BytesMut};
-use tokio::net::TcpStream;
+use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info};
 use zk_proto::HostPort;
 use zk_proto::four_letter::ServerVersion;
 
 use crate::client::{WatchItem, WatchedEvent};
+use crate::options::ConnectOptions;
+#[cfg(feature = "__sasl")]
+use crate::sasl::{Answer, SaslError, SaslOptions};
 use crate::session::{
-    CallError, Input, Output, Reply, SaslAnswer, Session, SessionState, WatcherId,
+    CallError, Input, Output, Reply, SaslAnswer, SaslStep, Session, SessionState, WatcherId,
 };
-pub(crate) use dial::server_version;
+use dial::Dialer;
+use transport::Transport;
 
 /// What a request carries through the session and gets its answer by.
 pub(crate) type Token = oneshot::Sender<Result<Reply, CallError>>;
@@ -37,6 +45,9 @@ pub(crate) enum Sink {
 /// What the handles and the driver share. The lock is held for moments and never across an await.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) dialer: Dialer,
+    #[cfg(feature = "__sasl")]
+    sasl: Option<SaslOptions>,
     inner: Mutex<Inner>,
     wake: Notify,
     state: watch::Sender<SessionState>,
@@ -61,8 +72,11 @@ impl Inner {
 }
 
 impl Shared {
-    pub(crate) fn new(session: Session<Token>) -> Self {
+    pub(crate) fn new(session: Session<Token>, options: &ConnectOptions) -> Self {
         Self {
+            dialer: Dialer::new(options),
+            #[cfg(feature = "__sasl")]
+            sasl: options.sasl.clone(),
             state: watch::Sender::new(session.state().clone()),
             inner: Mutex::new(Inner {
                 session,
@@ -110,10 +124,7 @@ impl Shared {
                 Output::ProbeWritable(probe, host) => {
                     return Some(SocketOrder::ProbeWritable(probe, host));
                 }
-                Output::Sasl(_) => {
-                    let refusal = SaslAnswer::Failed("there is no mechanism".to_owned());
-                    inner.session.handle_input(now(), Input::Sasl(refusal));
-                }
+                Output::Sasl(step) => return Some(SocketOrder::Sasl(step)),
                 Output::State(state) => {
                     info!(session = %inner.session.id(), host = %inner.session.current_host(), ?state, "zookeeper session");
                     if let SessionState::Ended(_) = state {
@@ -162,14 +173,15 @@ pub(crate) enum SocketOrder {
     Disconnect,
     AskVersion(u64),
     ProbeWritable(u64, HostPort),
+    Sasl(SaslStep),
 }
 
 /// Asks the server that serves for its version, and tells the session.
-fn ask_version(shared: &Arc<Shared>, peer: Option<SocketAddr>, ask: u64) {
+fn ask_version(shared: &Arc<Shared>, host: HostPort, peer: Option<SocketAddr>, ask: u64) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         let version = match peer {
-            Some(peer) => server_version(peer).await,
+            Some(peer) => shared.dialer.server_version(&host.host, peer).await,
             None => None,
         };
         let mut inner = shared.lock();
@@ -188,7 +200,7 @@ fn ask_version(shared: &Arc<Shared>, peer: Option<SocketAddr>, ask: u64) {
 fn probe_writable(shared: &Arc<Shared>, host: HostPort, probe: u64) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        let writable = dial::is_writable(host).await;
+        let writable = shared.dialer.is_writable(host).await;
         let mut inner = shared.lock();
         inner
             .session
@@ -219,30 +231,42 @@ pub(crate) fn now() -> Instant {
 /// The connection, or the attempt to make one.
 #[derive(Default)]
 struct Socket {
-    stream: Option<TcpStream>,
+    transport: Option<Transport>,
     dialing: Option<Dialing>,
+    #[cfg(feature = "__sasl")]
+    login: login::Login,
+    /// Whether the server has said anything on this connection.
+    heard: bool,
     input: BytesMut,
     output: BytesMut,
+    /// Fires when the session wants to be woken, or earlier: it is set again only for an earlier time, or once it has
+    /// fired.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
-type Dialing = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+type Dialing = Pin<Box<dyn Future<Output = io::Result<Transport>> + Send>>;
 
-/// Bytes read at once. A reply may be larger; it is read in several turns.
-const READ_BYTES: usize = 64 * 1024;
+/// What the network has done.
+enum Happened {
+    Dialed(io::Result<Transport>),
+    #[cfg(feature = "__sasl")]
+    LoggedIn(Result<Answer, SaslError>),
+    Read(io::Result<usize>),
+    Written(io::Result<()>),
+}
 
 impl Socket {
     /// Brings session and socket level: outputs are done, outgoing bytes are written as far as the socket takes them.
     /// Returns when the session wants to be woken; `None` when it is over.
     fn step(&mut self, shared: &Arc<Shared>) -> Option<Instant> {
         loop {
-            let due = shared.lock().session.poll_timeout();
-            if due.is_some_and(|at| now() >= at)
-                && let Err(error) = self.read(shared)
-            {
-                // What has arrived is heard before anything is called silent.
-                self.lost(shared, error.to_string());
-            }
             let mut guard = shared.lock();
+            if guard.session.poll_timeout().is_some_and(|at| now() >= at) {
+                // What has arrived is heard before anything is called silent.
+                drop(guard);
+                self.hear(shared);
+                guard = shared.lock();
+            }
             let inner = &mut *guard;
             let now = now();
             if inner.session.poll_timeout().is_some_and(|at| now >= at) {
@@ -261,33 +285,40 @@ impl Socket {
                     inner.peer = None;
                     drop(guard);
                     self.close();
-                    self.dialing = Some(Box::pin(dial::dial(host)));
+                    self.dialing = Some(Box::pin(shared.dialer.clone().dial(host)));
                     continue;
                 }
                 Some(SocketOrder::Disconnect) => {
                     inner.peer = None;
                     drop(guard);
-                    // The last words, such as the end of a session, as far as they go at once.
-                    if let Some(stream) = &self.stream {
-                        let _ = stream.try_write(&self.output);
+                    // The last words, such as the end of a session.
+                    if let Some(transport) = self.transport.take() {
+                        transport.finish(&mut self.output);
                     }
                     self.close();
                     continue;
                 }
                 Some(SocketOrder::AskVersion(ask)) => {
-                    ask_version(shared, inner.peer, ask);
+                    let host = inner.session.current_host();
+                    ask_version(shared, host, inner.peer, ask);
                     continue;
                 }
                 Some(SocketOrder::ProbeWritable(probe, host)) => {
                     probe_writable(shared, host, probe);
                     continue;
                 }
+                Some(SocketOrder::Sasl(step)) => {
+                    drop(guard);
+                    self.sasl(shared, step);
+                    continue;
+                }
                 None => drop(guard),
             }
-            if let Err(error) = self.write() {
-                // Answers that have arrived are answers all the same.
-                let _ = self.read(shared);
-                self.lost(shared, error.to_string());
+            if let Some(transport) = &mut self.transport
+                && (!self.output.is_empty() || transport.wants_write())
+                && let Poll::Ready(Err(error)) = transport.write_now(&mut self.output)
+            {
+                self.broken(shared, &error);
                 continue;
             }
             return due;
@@ -296,30 +327,66 @@ impl Socket {
 
     /// Waits until there is something to do, and does the socket's part of it.
     async fn wait(&mut self, shared: &Shared, due: Instant) {
-        let wants_to_write = !self.output.is_empty();
-        tokio::select! {
-            () = shared.wake.notified() => {}
-            () = tokio::time::sleep_until(due.into()) => {}
-            connected = async { self.dialing.as_mut().expect("guarded").await }, if self.dialing.is_some() => {
-                self.dialing = None;
-                self.dialed(shared, connected);
-            }
-            readable = async { self.stream.as_ref().expect("guarded").readable().await }, if self.stream.is_some() => {
-                if let Err(error) = readable.and_then(|()| self.read(shared)) {
+        let due = due.into();
+        let mut timer = self
+            .timer
+            .take()
+            .unwrap_or_else(|| Box::pin(sleep_until(due)));
+        if due < timer.deadline() || timer.is_elapsed() {
+            timer.as_mut().reset(due);
+        }
+        let happened = tokio::select! {
+            // A socket that always has something keeps nobody out: `step` looks at the session and at the time.
+            biased;
+            happened = poll_fn(|cx| self.poll(cx)) => Some(happened),
+            () = shared.wake.notified() => None,
+            () = timer.as_mut() => None,
+        };
+        self.timer = Some(timer);
+        match happened {
+            Some(Happened::Dialed(connected)) => self.dialed(shared, connected),
+            #[cfg(feature = "__sasl")]
+            Some(Happened::LoggedIn(answer)) => self.logged_in(shared, answer),
+            Some(Happened::Read(read)) => {
+                if let Err(error) = self.received(shared, read) {
                     self.lost(shared, error.to_string());
                 }
             }
-            // What `step` could not write is written there as soon as the socket takes it.
-            _ = async { self.stream.as_ref().expect("guarded").writable().await }, if self.stream.is_some() && wants_to_write => {}
+            Some(Happened::Written(Err(error))) => self.broken(shared, &error),
+            Some(Happened::Written(Ok(()))) | None => {}
         }
     }
 
-    fn dialed(&mut self, shared: &Shared, connected: io::Result<TcpStream>) {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Happened> {
+        if let Some(dialing) = &mut self.dialing
+            && let Poll::Ready(connected) = dialing.as_mut().poll(cx)
+        {
+            return Poll::Ready(Happened::Dialed(connected));
+        }
+        #[cfg(feature = "__sasl")]
+        if let Poll::Ready(answer) = self.login.poll(cx) {
+            return Poll::Ready(Happened::LoggedIn(answer));
+        }
+        let Some(transport) = &mut self.transport else {
+            return Poll::Pending;
+        };
+        // What `step` could not write.
+        if (!self.output.is_empty() || transport.wants_write())
+            && let Poll::Ready(written) = transport.poll_write(cx, &mut self.output)
+        {
+            return Poll::Ready(Happened::Written(written));
+        }
+        transport::make_room(&mut self.input);
+        transport.poll_read(cx, &mut self.input).map(Happened::Read)
+    }
+
+    fn dialed(&mut self, shared: &Shared, connected: io::Result<Transport>) {
+        self.dialing = None;
         let mut inner = shared.lock();
         match connected {
-            Ok(stream) => {
-                inner.peer = stream.peer_addr().ok();
-                self.stream = Some(stream);
+            Ok(transport) => {
+                inner.peer = transport.peer_addr().ok();
+                self.transport = Some(transport);
                 inner.session.handle_input(now(), Input::Connected);
             }
             Err(error) => {
@@ -331,40 +398,82 @@ impl Socket {
         }
     }
 
-    fn read(&mut self, shared: &Shared) -> io::Result<()> {
-        let Some(stream) = &self.stream else {
-            return Ok(());
-        };
-        self.input.reserve(READ_BYTES);
-        match stream.try_read_buf(&mut self.input) {
-            Ok(0) => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the server closed the connection",
-            )),
-            Ok(_) => {
-                shared
-                    .lock()
-                    .session
-                    .handle_input(now(), Input::Received(&mut self.input));
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
+    #[cfg(feature = "__sasl")]
+    fn sasl(&mut self, shared: &Shared, step: SaslStep) {
+        if let Some(options) = &shared.sasl {
+            self.login.work(options, step);
         }
     }
 
-    fn write(&mut self) -> io::Result<()> {
-        let Some(stream) = &self.stream else {
-            return Ok(());
+    /// Without a mechanism nobody asks for one.
+    #[cfg(not(feature = "__sasl"))]
+    fn sasl(&mut self, shared: &Shared, _: SaslStep) {
+        let refusal = SaslAnswer::Failed("there is no mechanism".to_owned());
+        let input = Input::Sasl(refusal);
+        shared.lock().session.handle_input(now(), input);
+    }
+
+    #[cfg(feature = "__sasl")]
+    fn logged_in(&mut self, shared: &Shared, answer: Result<Answer, SaslError>) {
+        let answer = match answer {
+            Ok(Answer::Send(token)) => SaslAnswer::Send(token),
+            Ok(Answer::Done) => SaslAnswer::Done,
+            // What goes wrong on this side may go well later or with another server: tickets run out and Kerberos
+            // servers restart. Only a server's refusal is the end.
+            Err(error) => return self.lost(shared, error.to_string()),
         };
-        while !self.output.is_empty() {
-            match stream.try_write(&self.output) {
-                Ok(count) => self.output.advance(count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
+        let input = Input::Sasl(answer);
+        shared.lock().session.handle_input(now(), input);
+    }
+
+    /// Reads what has arrived, without waiting for it; says whether there was something.
+    fn hear(&mut self, shared: &Shared) -> bool {
+        let Some(transport) = &mut self.transport else {
+            return false;
+        };
+        transport::make_room(&mut self.input);
+        let Poll::Ready(read) = transport.read_now(&mut self.input) else {
+            return false;
+        };
+        let received = self.received(shared, read);
+        if let Err(error) = &received {
+            self.lost(shared, error.to_string());
         }
+        received.is_ok()
+    }
+
+    fn received(&mut self, shared: &Shared, read: io::Result<usize>) -> io::Result<()> {
+        let wrong_port = |transport: &Transport| transport.wrong_port(&self.input);
+        let is_told = read.as_ref().map_or_else(
+            |error| error.kind() == io::ErrorKind::ConnectionReset,
+            |_| true,
+        );
+        if !self.heard
+            && is_told
+            && let Some(reason) = self.transport.as_ref().and_then(wrong_port)
+        {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
+        if read? == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the server closed the connection",
+            ));
+        }
+        self.heard = true;
+        shared
+            .lock()
+            .session
+            .handle_input(now(), Input::Received(&mut self.input));
         Ok(())
+    }
+
+    /// Writing has failed. Answers that have arrived are answers all the same.
+    fn broken(&mut self, shared: &Shared, error: &io::Error) {
+        while self.hear(shared) {}
+        if self.transport.is_some() {
+            self.lost(shared, error.to_string());
+        }
     }
 
     fn lost(&mut self, shared: &Shared, reason: String) {
@@ -376,8 +485,13 @@ impl Socket {
     }
 
     fn close(&mut self) {
-        self.stream = None;
+        self.transport = None;
         self.dialing = None;
+        #[cfg(feature = "__sasl")]
+        {
+            self.login = login::Login::default();
+        }
+        self.heard = false;
         self.input.clear();
         self.output.clear();
     }

@@ -1,0 +1,14 @@
+//! How `zk-client` proves itself and whom it believes, on real servers with TLS, passwords and Kerberos.
+#![allow(clippy::unwrap_used)]
+
+/// Certificates, good and bad, made for a test.
+mod certificates;
+/// Kerberos: a realm of the test's own, keytabs, a server that knows its principal.
+#[cfg(feature = "gssapi")]
+mod kerberos;
+/// SASL with a user and a password.
+mod sasl;
+/// A real ZooKeeper configured as a test needs it.
+mod server;
+/// TLS: who is believed, who is refused and in which words, client certificates.
+mod tls;
