@@ -1,0 +1,54 @@
+"""zookeeper_cli.py HOSTS COMMANDS: runs commands in ZooKeeper's own shell, as a person would type them.
+
+COMMANDS is a JSON array of lines. Standard output: a JSON object of the answers, an array with one text for each line
+in the same order, and the events of watches, which come when they like: an array of "TYPE PATH".
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+PROMPT = re.compile(r"\[zk: [^\]]*\] ")
+EVENT = re.compile(r"\s*WATCHER::\s+WatchedEvent state:\S+ type:(\S+) path:(\S+)(?: zxid: \S+)?[ \t]*")
+
+
+def answer(command, text):
+    """Without the echo of the line, which some versions print."""
+    lines = [line.rstrip() for line in text.strip().splitlines()]
+    return "\n".join(lines[1:] if lines[:1] == [command] else lines)
+
+
+def main(hosts, commands):
+    commands = json.loads(commands)
+    java = [
+        "java",
+        "-Xmx128m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-Dlog4j2.level=ERROR",
+        "-cp",
+        os.path.join(os.environ["HS2_TEST_JARS"], "*"),
+        "org.apache.zookeeper.ZooKeeperMain",
+        "-waitforconnection",
+        "-timeout",
+        "20000",
+        "-server",
+        hosts,
+    ]
+    lines = "".join(command + "\n" for command in [*commands, "quit"])
+    shell = subprocess.run(
+        java, input=lines, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100
+    )
+    events = [f"{kind} {path}" for kind, path in EVENT.findall(shell.stdout) if kind != "None"]
+    # Before the first prompt is the greeting, behind the last one the end.
+    texts = PROMPT.split(EVENT.sub("", shell.stdout))[1:]
+    if len(texts) != len(commands) + 1:
+        sys.exit(f"{len(commands)} commands and {len(texts)} prompts:\n{shell.stdout}")
+    answers = [answer(command, text) for command, text in zip(commands, texts)]
+    print(json.dumps({"answers": answers, "events": events}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
