@@ -11,13 +11,21 @@ import subprocess
 import sys
 
 PROMPT = re.compile(r"\[zk: [^\]]*\] ")
-EVENT = re.compile(r"\s*WATCHER::\s+WatchedEvent state:\S+ type:(\S+) path:(\S+)(?: zxid: \S+)?[ \t]*")
+# A thread of its own prints these, between whatever else is printed.
+EVENT = re.compile(r"WatchedEvent state:\S+ type:(\S+) path:([^\s\[]+)(?: zxid: -?\d+)?|WATCHER::")
 
 
 def answer(command, text):
-    """Without the echo of the line, which some versions print."""
-    lines = [line.rstrip() for line in text.strip().splitlines()]
-    return "\n".join(lines[1:] if lines[:1] == [command] else lines)
+    """Without the echo of the line, which some versions print, wrapped at 80 columns."""
+    rest = text.lstrip()
+    for character in command:
+        if character != " ":
+            rest = rest.lstrip()
+        if not rest.startswith(character):
+            rest = text
+            break
+        rest = rest[1:]
+    return "\n".join(line.rstrip() for line in rest.splitlines() if line.strip())
 
 
 def main(hosts, commands):
@@ -41,7 +49,8 @@ def main(hosts, commands):
     shell = subprocess.run(
         java, input=lines, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100
     )
-    events = [f"{kind} {path}" for kind, path in EVENT.findall(shell.stdout) if kind != "None"]
+    found = EVENT.findall(shell.stdout)
+    events = [f"{kind} {path}" for kind, path in found if kind not in ("", "None")]
     # Before the first prompt is the greeting, behind the last one the end.
     texts = PROMPT.split(EVENT.sub("", shell.stdout))[1:]
     if len(texts) != len(commands) + 1:
