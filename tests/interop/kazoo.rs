@@ -1,6 +1,8 @@
+use serde_json::Value;
+use tests::backend::Backend;
 use tests::fleet::Fleet;
-use tests::peers::{beeline, kazoo_list};
-use tests::zookeeper::SharedZooKeeper;
+use tests::peers::{beeline, kazoo_list, python};
+use tests::zookeeper::{SharedZooKeeper, unique_name};
 
 use crate::fixture::Pair;
 
@@ -49,4 +51,18 @@ async fn published_pairs_are_hives() {
     assert_eq!(pairs, expected);
     let output = beeline(&fleet.url(), "SELECT 1 AS one").await.success();
     assert_eq!(output.stdout, "one\n1\n", "{output}");
+}
+
+/// Znodes, ACLs, transactions, watches and recipes.
+#[tokio::test]
+async fn kazoo_sees_the_same_on_the_embedded_zookeeper_and_on_a_real_one() {
+    let root = format!("/{}", unique_name("kazoo"));
+    let mut seen = Vec::new();
+    for backend in [Backend::embedded().await, Backend::real().await] {
+        let output = python("kazoo_session.py", &[&backend.connect_string(), &root]).await;
+        seen.push(serde_json::from_str::<Value>(&output.success().stdout).unwrap());
+    }
+    assert_eq!(seen[0], seen[1]);
+    let led = &seen[0]["recipes"]["led"];
+    assert_eq!(*led, Value::from(vec!["me"]), "{}", seen[0]);
 }

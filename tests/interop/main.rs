@@ -14,3 +14,5 @@ mod kazoo;
 mod kazoo_lock;
 /// impyla and PyHive, value by value.
 mod python;
+/// ZooKeeper's own shell, on the embedded ZooKeeper and on a real one.
+mod zookeeper_cli;

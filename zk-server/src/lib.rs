@@ -1,7 +1,8 @@
-//! An embedded, in-memory, single-process ZooKeeper for laptops and tests; not for production.
+//! An embedded, single-process ZooKeeper for laptops and tests; not for production.
 //!
-//! It speaks the client protocol of Apache ZooKeeper 3.9 and keeps everything in memory: when the process ends, the
-//! tree is gone. There is no ensemble, no TLS, no SASL and no disk.
+//! It speaks the client protocol of Apache ZooKeeper 3.9, or of an older release
+//! ([`ServerOptions::emulate_version`]), and keeps everything in memory, and in a folder too if it is given one
+//! ([`ServerOptions::data_dir`]). There is no ensemble, no TLS and no SASL.
 //!
 //! ```
 //! # async fn example() -> std::io::Result<()> {
@@ -22,8 +23,10 @@
 //!
 //! # Bounds
 //! A connection costs at most one frame of input ([`ServerOptions::frame_bytes_max`]) and, when its client does not
-//! read, [`ServerOptions::output_bytes_max`] of output; then it is cut. What clients store, znodes and watches, is
-//! bounded by nothing but memory, as in the real server.
+//! read, [`ServerOptions::output_bytes_max`] of output, then it is cut, and 1 MiB more that is on its way or held back
+//! by a delay. With a data folder up to 16 MiB wait to be written before further requests wait, and a snapshot costs a
+//! copy of everything for as long as it is written. What clients store, znodes and watches, is bounded by nothing but
+//! memory, as in the real server.
 #![cfg_attr(
     not(test),
     deny(
