@@ -232,6 +232,9 @@ pub enum ConnectError {
     /// The session ended before it began.
     #[error(transparent)]
     SessionEnded(#[from] SessionEnd),
+    /// The session's own thread ([`crate::ConnectOptions::dedicated_thread`]) could not be started.
+    #[error("no thread for the session: {0}")]
+    Thread(String),
 }
 
 /// An attempt to reach a server.

@@ -1,12 +1,35 @@
 //! How a client connects.
 
 use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use zk_proto::frame;
+use zk_proto::{HostPort, frame};
 
 /// Longer than anybody waits, and short enough for a clock to reach it.
 pub(crate) const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// Finds the addresses of a server.
+#[derive(Clone)]
+pub(crate) struct Resolver(Arc<dyn Fn(HostPort) -> LookUp + Send + Sync>);
+
+type LookUp = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+impl Resolver {
+    pub(crate) fn look_up(&self, host: HostPort) -> LookUp {
+        (self.0)(host)
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resolver")
+    }
+}
 
 /// What a client is opened with. The defaults suit a service in a data centre.
 #[derive(Clone)]
@@ -19,6 +42,8 @@ pub struct ConnectOptions {
     pub(crate) max_requests: usize,
     pub(crate) auth: Vec<(String, Vec<u8>)>,
     pub(crate) read_only: bool,
+    pub(crate) dedicated_thread: bool,
+    pub(crate) resolver: Option<Resolver>,
     pub(crate) seed: Option<u64>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::TlsOptions>,
@@ -37,6 +62,8 @@ impl Default for ConnectOptions {
             max_requests: 100_000,
             auth: Vec::new(),
             read_only: false,
+            dedicated_thread: false,
+            resolver: None,
             seed: None,
             #[cfg(feature = "tls")]
             tls: None,
@@ -108,6 +135,33 @@ impl ConnectOptions {
     #[must_use]
     pub const fn read_only(mut self, allowed: bool) -> Self {
         self.read_only = allowed;
+        self
+    }
+
+    /// Keeps the session on a thread of its own instead of a task of the caller's runtime, so that tasks which block that
+    /// runtime cannot starve its pings. Not by default: every answer then crosses from one thread to another.
+    #[must_use]
+    pub const fn dedicated_thread(mut self, wanted: bool) -> Self {
+        self.dedicated_thread = wanted;
+        self
+    }
+
+    /// Looks up the addresses of a server by this function instead of the system's resolver, at every attempt to connect
+    /// to it. All addresses are tried, in a random order.
+    ///
+    /// ```
+    /// # use zk_client::{ConnectOptions, HostPort};
+    /// let options = ConnectOptions::new().resolver(|server: HostPort| async move {
+    ///     Ok(vec![([127, 0, 0, 1], server.port).into()])
+    /// });
+    /// ```
+    #[must_use]
+    pub fn resolver<F, L>(mut self, look_up: F) -> Self
+    where
+        F: Fn(HostPort) -> L + Send + Sync + 'static,
+        L: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+    {
+        self.resolver = Some(Resolver(Arc::new(move |host| Box::pin(look_up(host)))));
         self
     }
 

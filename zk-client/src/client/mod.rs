@@ -110,7 +110,12 @@ impl Client {
             hosts,
         };
         let shared = Arc::new(Shared::new(Session::new(config, driver::now()), &options));
-        tokio::spawn(driver::run(Arc::clone(&shared)));
+        let driver = driver::run(Arc::clone(&shared));
+        if options.dedicated_thread {
+            driver::on_a_thread(driver)?;
+        } else {
+            tokio::spawn(driver);
+        }
         let handle = Handle {
             shared,
             chroot: chroot.unwrap_or_default(),

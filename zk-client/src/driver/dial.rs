@@ -12,24 +12,22 @@ use zk_proto::HostPort;
 use zk_proto::four_letter::{ISRO, SRVR, ServerVersion, parse_srvr};
 
 use super::transport::Transport;
-use crate::options::ConnectOptions;
+use crate::options::{ConnectOptions, Resolver};
 #[cfg(feature = "tls")]
 use crate::tls::TlsOptions;
 
 /// Makes connections to servers, for the session and for four-letter words alike.
 #[derive(Debug, Clone)]
 pub(crate) struct Dialer {
+    resolver: Option<Resolver>,
     #[cfg(feature = "tls")]
     tls: Option<TlsOptions>,
 }
 
 impl Dialer {
-    #[cfg_attr(
-        not(feature = "tls"),
-        expect(unused_variables, reason = "only TLS has options")
-    )]
     pub(crate) fn new(options: &ConnectOptions) -> Self {
         Self {
+            resolver: options.resolver.clone(),
             #[cfg(feature = "tls")]
             tls: options.tls.clone(),
         }
@@ -37,12 +35,9 @@ impl Dialer {
 
     /// Connects to one of the host's addresses: all are tried, in a random order. The caller bounds the time.
     pub(crate) async fn dial(self, host: HostPort) -> io::Result<Transport> {
-        let mut addresses: Vec<_> = tokio::net::lookup_host((host.host.as_str(), host.port))
-            .await
-            .map_err(|error| {
-                io::Error::new(error.kind(), format!("the name does not resolve: {error}"))
-            })?
-            .collect();
+        let mut addresses = self.look_up(&host).await.map_err(|error| {
+            io::Error::new(error.kind(), format!("the name does not resolve: {error}"))
+        })?;
         fastrand::shuffle(&mut addresses);
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
@@ -52,6 +47,16 @@ impl Dialer {
             }
         }
         Err(last)
+    }
+
+    async fn look_up(&self, host: &HostPort) -> io::Result<Vec<SocketAddr>> {
+        match &self.resolver {
+            Some(resolver) => resolver.look_up(host.clone()).await,
+            None => {
+                let found = tokio::net::lookup_host((host.host.as_str(), host.port)).await?;
+                Ok(found.collect())
+            }
+        }
     }
 
     #[cfg_attr(

@@ -23,6 +23,7 @@ use zk_proto::HostPort;
 use zk_proto::four_letter::ServerVersion;
 
 use crate::client::{WatchItem, WatchedEvent};
+use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 #[cfg(feature = "__sasl")]
 use crate::sasl::{Answer, SaslError, SaslOptions};
@@ -221,6 +222,22 @@ pub(crate) fn run(shared: Arc<Shared>) -> impl Future<Output = ()> + Send {
         }
         debug!("zookeeper driver ends");
     }
+}
+
+/// Runs the driver on a thread of its own, which ends with the session.
+pub(crate) fn on_a_thread(
+    driver: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ConnectError> {
+    let failed = |error: io::Error| ConnectError::Thread(error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    std::thread::Builder::new()
+        .name("zookeeper-session".to_owned())
+        .spawn(move || runtime.block_on(driver))
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// The time by the runtime's clock, which a test may have paused.

@@ -93,7 +93,7 @@ impl<T> Session<T> {
         payload: &Bytes,
     ) -> Result<(), String> {
         let response = ConnectResponse::decode(&mut Reader::new(payload))
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| refusal(payload).unwrap_or_else(|| error.to_string()))?;
         if response.timeout_ms <= 0 {
             if self.id == SessionId::NONE {
                 return Err("the server refused a new session".to_owned());
@@ -442,4 +442,11 @@ impl<T> Session<T> {
     pub(super) fn give_up_at(&self) -> Option<Instant> {
         (self.id != SessionId::NONE).then(|| self.last_heard + self.timeout * 4 / 3)
     }
+}
+
+/// Why the server gives no session, where it says so by a reply's header alone: one that is cut off from its ensemble
+/// and keeps no local sessions answers new ones so.
+fn refusal(payload: &Bytes) -> Option<String> {
+    let header = ReplyHeader::decode(&mut Reader::new(payload)).ok()?;
+    Some(format!("the server refused a session: {}", header.err))
 }

@@ -218,3 +218,20 @@ fn an_answer_to_a_probe_that_never_comes_holds_nothing_up() {
     }
     assert!(peer.probes.len() >= 2, "{:?}", peer.probes);
 }
+
+#[test]
+fn a_refusal_of_a_session_is_called_so_and_another_server_is_tried() {
+    let mut peer = read_only(2);
+    peer.dial();
+    // What 3.8.0 answers when it is cut off and keeps no local sessions.
+    peer.reply(0, 0, ErrorCode::NOT_READ_ONLY);
+    assert_eq!(peer.disconnects, 1);
+    let mut failures = peer.session.attempts().iter();
+    let failure = failures.find_map(|attempt| attempt.failure.clone());
+    assert_eq!(
+        failure.as_deref(),
+        Some("the server refused a session: NotReadOnly (-119)")
+    );
+    peer.connect(5);
+    assert_eq!(peer.session.state(), &SessionState::Connected);
+}
