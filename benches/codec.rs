@@ -14,7 +14,7 @@ use zk_proto::{Decode, Encode, Reader, Stat, Xid, ZnodeVersion};
 fn children(c: &mut Criterion) {
     // 1,000 names as Hive writes them, 66 bytes each.
     let names = (0..1000)
-        .map(|n| format!("serverUri=host-{n:04}.example.com:10000;version=3.1.3;sequence={n:010}"));
+        .map(|n| format!("serverUri=hs-{n:04}.test.org:10000;version=3.1.3;sequence={n:010}"));
     let response = GetChildren2Response {
         children: names.collect::<Children>(),
         stat: Stat::default(),
