@@ -105,7 +105,6 @@ async fn ask(mut transport: Transport, word: &[u8; 4]) -> io::Result<String> {
     poll_fn(|cx| transport.poll_write(cx, &mut question)).await?;
     let mut answer = BytesMut::new();
     while answer.len() < ANSWER_BYTES_MAX {
-        answer.reserve(1024);
         match poll_fn(|cx| transport.poll_read(cx, &mut answer)).await {
             Ok(0) => break,
             Ok(_) => {}

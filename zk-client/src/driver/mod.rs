@@ -393,7 +393,6 @@ impl Socket {
         {
             return Poll::Ready(Happened::Written(written));
         }
-        transport::make_room(&mut self.input);
         transport.poll_read(cx, &mut self.input).map(Happened::Read)
     }
 
@@ -448,7 +447,6 @@ impl Socket {
         let Some(transport) = &mut self.transport else {
             return false;
         };
-        transport::make_room(&mut self.input);
         let Poll::Ready(read) = transport.read_now(&mut self.input) else {
             return false;
         };

@@ -47,16 +47,24 @@ impl Transport {
         }
     }
 
-    /// Reads once, behind what `input` holds and into the room that it has. Ready with 0 at the end of the stream.
+    /// Reads once, behind what `input` holds. Ready with 0 at the end of the stream.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         input: &mut BytesMut,
     ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Tcp(stream) => pin!(stream.read_buf(input)).poll(cx),
+            Self::Tcp(stream) => {
+                // Room is made when there is something to read: what was read before may be free again by then.
+                ready!(stream.poll_read_ready(cx))?;
+                make_room(input);
+                pin!(stream.read_buf(input)).poll(cx)
+            }
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => pin!(stream.read_buf(input)).poll(cx).map_err(tls::explain),
+            Self::Tls(stream) => {
+                make_room(input);
+                pin!(stream.read_buf(input)).poll(cx).map_err(tls::explain)
+            }
         }
     }
 
@@ -133,17 +141,27 @@ fn at_once<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<T> + Unpin) -> Poll<T> 
 
 /// Bytes read at once. A reply may be larger; it is read in several turns.
 const READ_BYTES: usize = 64 * 1024;
-/// With less room than this, or when a frame of more is arriving, more is allocated.
+/// With less room than this more is allocated, and sooner where a frame of more is arriving.
 const READ_BYTES_MIN: usize = 4 * 1024;
 
 /// Makes room to read into. The buffer grows with the bytes that are there, never with those that were promised; small
 /// replies, which keep their part of it alive, share it.
-pub(crate) fn make_room(input: &mut BytesMut) {
-    let room = input.capacity() - input.len();
-    if room < READ_BYTES
-        && (room < READ_BYTES_MIN || input.len() >= READ_BYTES_MIN)
-        && !input.try_reclaim(READ_BYTES)
-    {
+fn make_room(input: &mut BytesMut) {
+    let room = |input: &BytesMut| input.capacity() - input.len();
+    if input.is_empty() {
+        // Where nobody holds what was read before, all of the buffer is free again.
+        let _ = input.try_reclaim(room(input) + 1);
+        // One that has grown for a large reply is not kept: an idle client is small.
+        if input.capacity() > 2 * READ_BYTES {
+            *input = BytesMut::new();
+        }
+    }
+    let least = if input.len() < READ_BYTES_MIN {
+        READ_BYTES_MIN
+    } else {
+        READ_BYTES
+    };
+    if room(input) < least && !input.try_reclaim(READ_BYTES) {
         input.reserve(READ_BYTES.max(input.len()));
     }
 }
@@ -192,5 +210,11 @@ mod tests {
             bytes = input.len();
         }
         assert!(allocations <= 7, "{allocations}");
+        drop(input.split());
+        make_room(&mut input);
+        assert!(
+            input.capacity() < 2 * READ_BYTES,
+            "and an idle client is small"
+        );
     }
 }
