@@ -6,7 +6,7 @@ use crate::repository::{assert_none, packages};
 /// benches may use anything.
 const ALLOWED: [(&str, &[&str]); 7] = [
     ("zk-proto", &[]),
-    ("zk-client", &["zk-proto", "tokio"]),
+    ("zk-client", &["zk-proto", "tokio", "tokio-rustls"]),
     ("zk-server", &["zk-proto", "tokio"]),
     ("discovery", &["zk-client", "tokio"]),
     (
