@@ -79,7 +79,8 @@ impl Watcher {
     async fn take(&mut self, item: WatchItem) -> Result<(), Ended> {
         match item {
             WatchItem::Event(event) => self.told(event),
-            WatchItem::Gap => {
+            // Whatever else it says, events may be missing.
+            _ => {
                 self.gaps += 1;
                 self.listed.extend(self.list().await?);
             }
