@@ -88,8 +88,8 @@ async fn what_clients_were_told_is_true_whatever_happens_to_the_ensemble() {
     );
 }
 
-/// The newest by default. Before 3.9.3 a follower may lose transactions when it leaves its leader (ZOOKEEPER-4712, -4785):
-/// after ten minutes of faults the members of 3.8.0 disagree about what there is.
+/// The newest by default: before 3.9.3 a member may lose transactions when it leaves its leader (ZOOKEEPER-4712, -4785).
+/// One run of ten minutes on 3.8.0 has ended without a slice of what forty clients had been answered.
 fn release() -> Release {
     let Ok(name) = std::env::var("CHAOS_RELEASE") else {
         return Release::V3_9;

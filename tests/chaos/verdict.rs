@@ -27,7 +27,7 @@ pub(crate) async fn judge(arena: &Arena, worked: &[Worked]) {
 }
 
 /// Whatever clients do, all members have the same znodes in the end. Where they have not, a server has lost transactions,
-/// as 3.8.0 does after elections, and what else is found is no word about the client.
+/// and what else is found is no word about the client.
 async fn members_agree(arena: &Arena) {
     for folder in ["/names", "/tree"] {
         let mut seen: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
