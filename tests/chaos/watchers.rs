@@ -79,8 +79,7 @@ impl Watcher {
     async fn take(&mut self, item: WatchItem) -> Result<(), Ended> {
         match item {
             WatchItem::Event(event) => self.told(event),
-            // Whatever else it says, events may be missing.
-            _ => {
+            WatchItem::Gap => {
                 self.gaps += 1;
                 self.listed.extend(self.list().await?);
             }
