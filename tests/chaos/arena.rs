@@ -108,10 +108,15 @@ impl Arena {
         }
     }
 
-    /// A client that is in no slot, for the verdict: lists are long.
-    pub(crate) async fn judge(&self) -> Client {
+    /// A client of all members or of one that is in no slot, for the verdict: lists are long.
+    pub(crate) async fn judge(&self, servers: &str) -> Client {
         let options = options().max_incoming_bytes(64 << 20);
-        Client::connect_with(&self.servers, options).await.unwrap()
+        Client::connect_with(servers, options).await.unwrap()
+    }
+
+    /// All members as a connect string.
+    pub(crate) fn servers(&self) -> &str {
+        &self.servers
     }
 
     /// The time since the start.

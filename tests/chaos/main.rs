@@ -1,6 +1,7 @@
 //! Fifty clients of an ensemble that suffers: whatever happens to its members, what the clients were told is true.
 //!
-//! `CHAOS_SECONDS` is how long it goes on (a round of every fault at least), `CHAOS_SEED` repeats a schedule.
+//! `CHAOS_SECONDS` is how long it goes on (a round of every fault at least), `CHAOS_SEED` repeats a schedule,
+//! `CHAOS_RELEASE` (3_6, 3_8, 3_9) chooses the servers.
 #![allow(clippy::unwrap_used)]
 
 /// What all clients share: the ensemble, the time, the violations.
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use tests::ensemble::Ensemble;
+use tests::release::Release;
 
 use crate::arena::{Arena, CLIENTS, SESSION_TIMEOUT, WATCHERS};
 
@@ -37,7 +39,8 @@ async fn what_clients_were_told_is_true_whatever_happens_to_the_ensemble() {
         variable("CHAOS_SEED").unwrap_or_else(|| RandomState::new().hash_one(()) % 1_000_000);
     eprintln!("CHAOS_SEED={seed} CHAOS_SECONDS={}", time.as_secs());
 
-    let mut ensemble = Ensemble::start().await;
+    let release = release();
+    let mut ensemble = Ensemble::options().releases(&[release; 3]).start().await;
     eprintln!("{ensemble}");
     let arena = Arc::new(Arena::prepare(&ensemble).await);
     let leaders = outage::follow_leaders(&arena, &ensemble.addresses());
@@ -83,6 +86,18 @@ async fn what_clients_were_told_is_true_whatever_happens_to_the_ensemble() {
         "CHAOS_SEED={seed}: a client was without a session for {:?} while there was a leader",
         outages.longest_without_session
     );
+}
+
+/// The newest by default: before 3.9.3 a member may lose transactions when it leaves its leader (ZOOKEEPER-4712, -4785).
+/// One run of ten minutes on 3.8.0 has ended without a slice of what forty clients had been answered.
+fn release() -> Release {
+    let Ok(name) = std::env::var("CHAOS_RELEASE") else {
+        return Release::V3_9;
+    };
+    let named = Release::ALL
+        .into_iter()
+        .find(|release| release.name() == name);
+    named.unwrap_or_else(|| panic!("CHAOS_RELEASE is {name:?}, not 3_4, 3_6, 3_8 or 3_9"))
 }
 
 fn variable(name: &str) -> Option<u64> {

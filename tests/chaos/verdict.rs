@@ -16,13 +16,38 @@ const BURIED: Duration = Duration::from_secs(3 * SESSION_TIMEOUT.as_secs());
 
 /// Compares what is there in the end with what the workers were told. Their last sessions live.
 pub(crate) async fn judge(arena: &Arena, worked: &[Worked]) {
-    let client = arena.judge().await;
+    members_agree(arena).await;
+    let client = arena.judge(arena.servers()).await;
     client.sync("/").await.unwrap();
     counters(arena, &client, worked).await;
     names(arena, &client, worked, "/names").await;
     names(arena, &client, worked, "/tree").await;
     ephemerals(arena, &client, worked).await;
     client.close().await;
+}
+
+/// Whatever clients do, all members have the same znodes in the end. Where they have not, a server has lost transactions,
+/// and what else is found is no word about the client.
+async fn members_agree(arena: &Arena) {
+    for folder in ["/names", "/tree"] {
+        let mut seen: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        let servers: Vec<_> = arena.servers().split(',').collect();
+        for (member, server) in servers.iter().enumerate() {
+            let client = arena.judge(server).await;
+            client.sync(folder).await.unwrap();
+            for path in list(&client, folder).await.into_values().flatten() {
+                seen.entry(path).or_default().insert(member);
+            }
+            client.close().await;
+        }
+        seen.retain(|_, members| members.len() < servers.len());
+        if let Some((path, members)) = seen.first_key_value() {
+            arena.violation(format!(
+                "the members of the ensemble disagree about {} znodes in {folder}: {path} is on {members:?} only, a defect of the server",
+                seen.len()
+            ));
+        }
+    }
 }
 
 /// Every version was answered to one client, or is that of a request without an answer.

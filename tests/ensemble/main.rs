@@ -5,3 +5,5 @@
 mod faults;
 /// Members of different releases, as during an upgrade.
 mod mixed;
+/// A member that is left alone, and who it serves.
+mod read_only;

@@ -202,6 +202,20 @@ impl Ensemble {
         }
     }
 
+    /// Waits until a member without a quorum serves readers, see [`EnsembleOptions::read_only`].
+    pub async fn wait_until_read_only(&self, member: usize, deadline: Duration) {
+        let reads = wait::some(deadline, async || {
+            let mode = self.members[member].srvr().await?.mode?;
+            (mode == "read-only").then_some(())
+        });
+        if reads.await.is_none() {
+            panic!(
+                "member {member} is not read-only within {deadline:?}\n{}",
+                self.report().await
+            );
+        }
+    }
+
     /// The version of each running member.
     pub async fn versions(&self) -> Vec<ServerVersion> {
         let answers = self.wait_until_serving(SERVING_DEADLINE).await;
