@@ -2,6 +2,7 @@ use serde_json::Value;
 use tests::backend::Backend;
 use tests::fleet::Fleet;
 use tests::peers::{beeline, kazoo_list, python};
+use tests::release::Release;
 use tests::zookeeper::{SharedZooKeeper, unique_name};
 
 use crate::fixture::Pair;
@@ -55,14 +56,19 @@ async fn published_pairs_are_hives() {
 
 /// Znodes, ACLs, transactions, watches and recipes.
 #[tokio::test]
-async fn kazoo_sees_the_same_on_the_embedded_zookeeper_and_on_a_real_one() {
+async fn kazoo_sees_the_same_on_the_embedded_zookeeper_and_on_real_ones() {
     let root = format!("/{}", unique_name("kazoo"));
     let mut seen = Vec::new();
-    for backend in [Backend::embedded().await, Backend::real().await] {
+    for backend in [
+        Backend::embedded().await,
+        Backend::real(Release::V3_8).await,
+        Backend::real(Release::V3_9).await,
+    ] {
         let output = python("kazoo_session.py", &[&backend.connect_string(), &root]).await;
         seen.push(serde_json::from_str::<Value>(&output.success().stdout).unwrap());
     }
     assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0], seen[2]);
     let led = &seen[0]["recipes"]["led"];
     assert_eq!(*led, Value::from(vec!["me"]), "{}", seen[0]);
 }

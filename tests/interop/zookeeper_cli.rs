@@ -1,10 +1,28 @@
 use serde_json::Value;
 use tests::backend::Backend;
-use tests::on_each_backend;
 use tests::peers::python;
+use tests::release::Release;
 use tests::zookeeper::unique_name;
 
-on_each_backend!(zookeepers_own_shell_is_answered_as_by_a_real_server);
+/// Of the real ones, those that have all that the shell asks for.
+mod zookeepers_own_shell_is_answered_as_by_a_real_server {
+    use super::*;
+
+    #[tokio::test]
+    async fn embedded() {
+        zookeepers_own_shell_is_answered(Backend::embedded().await).await;
+    }
+
+    #[tokio::test]
+    async fn v3_8() {
+        zookeepers_own_shell_is_answered(Backend::real(Release::V3_8).await).await;
+    }
+
+    #[tokio::test]
+    async fn v3_9() {
+        zookeepers_own_shell_is_answered(Backend::real(Release::V3_9).await).await;
+    }
+}
 
 /// What is expected of an answer.
 enum Expect {
@@ -96,7 +114,7 @@ const CONVERSATION: &[(&str, Expect)] = &[
     ("get ROOT", Exactly("Node does not exist: ROOT")),
 ];
 
-async fn zookeepers_own_shell_is_answered_as_by_a_real_server(backend: Backend) {
+async fn zookeepers_own_shell_is_answered(backend: Backend) {
     let root = format!("/{}", unique_name("shell"));
     let own = |text: &str| text.replace("ROOT", &root);
     let commands: Vec<_> = CONVERSATION.iter().map(|(line, _)| own(line)).collect();
