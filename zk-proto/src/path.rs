@@ -24,6 +24,9 @@ pub struct PathError {
 /// The path does not start with `/`, ends with one, has an empty, `.` or `..` component, or a character that is not
 /// allowed (controls, private use, supplementary planes).
 pub fn check(path: &str) -> Result<(), PathError> {
+    if is_plain(path.as_bytes()) {
+        return Ok(());
+    }
     let fail = |position, reason| {
         Err(PathError {
             path: path.to_owned(),
@@ -56,6 +59,24 @@ pub fn check(path: &str) -> Result<(), PathError> {
         position += component.len() + 1;
     }
     Ok(())
+}
+
+/// Whether a path is valid at first sight, as nearly all are: printable ASCII, no component that is empty or starts with
+/// a dot.
+const fn is_plain(path: &[u8]) -> bool {
+    let Some((b'/', mut rest)) = path.split_first() else {
+        return false;
+    };
+    let mut before = b'/';
+    while let Some((&byte, behind)) = rest.split_first() {
+        let printable = byte >= b' ' && byte <= b'~';
+        if !printable || (before == b'/' && (byte == b'/' || byte == b'.')) {
+            return false;
+        }
+        before = byte;
+        rest = behind;
+    }
+    before != b'/'
 }
 
 /// Checks the prefix of a sequential znode: a path that is valid once the server has appended its digits, so that

@@ -148,23 +148,22 @@ impl<T> Session<T> {
             if let Err(error) = encoded {
                 return refuse(token, CallError::TooLarge(error));
             }
-            self.sent_now(
-                now,
-                before,
-                Waiting {
-                    id,
-                    frame: Bytes::new(),
-                    opcode,
-                    since,
-                    is_read,
-                    deadline,
-                    watch,
-                    token: None,
-                },
+            let call = Call {
+                is_read,
+                deadline,
+                watch,
+                unwanted: None,
+                ahead: None,
+                token: Some(token),
+            };
+            let sent = Sent {
+                id,
                 xid,
-                token,
-                false,
-            );
+                opcode,
+                since,
+                kind: SentKind::User(call),
+            };
+            self.sent_now(now, before, sent);
         } else {
             let mut frame = BytesMut::new();
             if let Err(error) = frame::encode_request(&mut frame, Xid(0), request, max) {
@@ -311,29 +310,30 @@ impl<T> Session<T> {
         if let Some(field) = self.out.get_mut(at..at + 4) {
             field.copy_from_slice(&xid.0.to_be_bytes());
         }
-        let frame = waiting.frame.clone();
-        let (token, waiting) = (
-            token,
-            Waiting {
-                token: None,
-                frame,
-                ..waiting
-            },
-        );
-        self.sent_now(now, before, waiting, xid, token, ahead);
+        let call = Call {
+            is_read: waiting.is_read,
+            deadline: waiting.deadline,
+            watch: waiting.watch,
+            unwanted: None,
+            ahead: ahead.then_some(waiting.frame),
+            token: Some(token),
+        };
+        let sent = Sent {
+            id: waiting.id,
+            xid,
+            opcode: waiting.opcode,
+            since: waiting.since,
+            kind: SentKind::User(call),
+        };
+        self.sent_now(now, before, sent);
     }
 
     /// Books a call whose frame stands in `out` behind `before`.
-    fn sent_now(
-        &mut self,
-        now: Instant,
-        before: usize,
-        call: Waiting<T>,
-        xid: Xid,
-        token: T,
-        ahead: bool,
-    ) {
-        if let Some(wish) = &call.watch {
+    fn sent_now(&mut self, now: Instant, before: usize, sent: Sent<T>) {
+        if let SentKind::User(Call {
+            watch: Some(wish), ..
+        }) = &sent.kind
+        {
             // Reads that leave a watch end with the flag for it, and `addWatch` with the low byte of its mode.
             if let (Some(value), Some(last)) = (self.server_watch(wish), self.out.last_mut()) {
                 *last = value;
@@ -342,21 +342,8 @@ impl<T> Session<T> {
         }
         self.counters.requests += 1;
         self.wrote(now, before);
-        self.last_sent = call.id;
-        self.sent.push_back(Sent {
-            id: call.id,
-            xid,
-            opcode: call.opcode,
-            since: call.since,
-            kind: SentKind::User(Call {
-                is_read: call.is_read,
-                deadline: call.deadline,
-                watch: call.watch,
-                unwanted: None,
-                ahead: ahead.then_some(call.frame),
-                token: Some(token),
-            }),
-        });
+        self.last_sent = sent.id;
+        self.sent.push_back(sent);
     }
 
     pub(super) fn send_own(&mut self, now: Instant, request: &Request<'_>, kind: SentKind<T>) {

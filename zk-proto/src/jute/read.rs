@@ -80,6 +80,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Bytes of a known number, where they are there; else nothing is read.
+    pub(crate) fn next_array<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+        let array = self.payload.get(self.offset..)?.first_chunk::<N>()?;
+        self.offset += N;
+        Some(array)
+    }
+
     fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
         let end = self.offset.saturating_add(N);
         match self
