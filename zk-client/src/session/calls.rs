@@ -80,6 +80,8 @@ pub(super) struct Wish {
     pub(super) kind: WatchKind,
     pub(super) path: Arc<str>,
     pub(super) watcher: WatcherId,
+    /// Nobody waits for it any more; what the server has of it is to be removed.
+    pub(super) is_gone: bool,
 }
 
 impl<T> Session<T> {
@@ -134,6 +136,7 @@ impl<T> Session<T> {
                 kind,
                 path: path.into(),
                 watcher,
+                is_gone: false,
             }
         });
         let at_once = self.phase == Phase::Connected
@@ -581,7 +584,14 @@ impl<T> Session<T> {
     /// Nobody waits any more for the watch that this call is to leave.
     pub(super) fn unwish(&mut self, id: CallId) {
         if let Some(waiting) = self.waiting_call(id) {
-            waiting.watch = None;
+            match &mut waiting.watch {
+                // The server has to be asked, and then asked to forget.
+                Some(wish) if wish.kind.is_persistent() => wish.is_gone = true,
+                _ => {
+                    waiting.watch = None;
+                    waiting.frame = without_watch(&waiting.frame);
+                }
+            }
         } else if let Some(call) = self.sent_call(id)
             && let Some(wish) = call.watch.take()
         {
@@ -591,6 +601,15 @@ impl<T> Session<T> {
             self.watches.expect_no_more(&wish.path, wish.kind);
         }
     }
+}
+
+/// A read without the flag that asks for a watch, which is its last byte.
+fn without_watch(frame: &Bytes) -> Bytes {
+    let mut frame = BytesMut::from(&frame[..]);
+    if let Some(last) = frame.last_mut() {
+        *last = 0;
+    }
+    frame.freeze()
 }
 
 /// What became of a request that was sent and has no answer.

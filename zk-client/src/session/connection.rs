@@ -174,6 +174,9 @@ impl<T> Session<T> {
             let error = CallError::Ended(end.clone(), crate::error::Outcome::NotApplied);
             return self.complete(token, Err(error));
         }
+        if self.auth_callers.len() >= self.config.max_requests {
+            return self.complete(token, Err(CallError::TooMany(self.config.max_requests)));
+        }
         let known = self
             .config
             .auth
@@ -258,6 +261,9 @@ impl<T> Session<T> {
     fn reply(&mut self, now: Instant, mut payload: Bytes) -> Result<(), String> {
         let mut reader = Reader::new(&payload);
         let header = ReplyHeader::decode(&mut reader).map_err(|error| error.to_string())?;
+        if header.xid != Xid::NOTIFICATION {
+            self.notifications_end();
+        }
         match header.xid {
             Xid::NOTIFICATION => {
                 let event = WatcherEvent::decode(&mut reader).map_err(|error| error.to_string())?;

@@ -28,6 +28,11 @@ pub(super) struct Rearm {
     /// Whether one-shot watches are still being registered again.
     one_shots_wait: bool,
     persistent: Persistent,
+    /// Whether persistent watchers are still to be told of the gap that the lost connection has left.
+    gap_is_due: bool,
+    /// A change of this znode's children that was told from a child's own event. If the server tells of it too, it does
+    /// so right behind, with nothing in between.
+    children_told: Option<String>,
     /// What the server has to compare watched znodes with; moves on only when every one-shot watch stands again.
     relative_zxid: Zxid,
     /// Persistent watches that the server still has although their watchers have gone, since others waited at their
@@ -53,6 +58,8 @@ impl<T> Session<T> {
             0 => Persistent::Stand,
             _ => Persistent::Wanted,
         };
+        self.rearm.gap_is_due = self.rearm.persistent == Persistent::Wanted;
+        self.rearm.children_told = None;
         self.rearm.leftovers.clear();
         let watches = std::mem::take(&mut self.watches);
         let batches = watches.one_shots(self.rearm.relative_zxid, REARM_BYTES_MAX);
@@ -109,6 +116,7 @@ impl<T> Session<T> {
         let watches = std::mem::take(&mut self.watches);
         let batches = watches.persistent_batches(self.rearm.relative_zxid, REARM_BYTES_MAX);
         let count = batches.len();
+        self.rearm.gap_is_due = count > 0;
         for (number, batch) in (1..).zip(batches) {
             let kind = SentKind::SetWatches2 {
                 last: number == count,
@@ -130,8 +138,12 @@ impl<T> Session<T> {
     }
 
     pub(super) fn persistent_stand(&mut self, last: bool) {
+        if !last {
+            return;
+        }
+        self.rearm.gap_is_due = false;
         let persistent = self.watches.persistent();
-        if last && !persistent.is_empty() {
+        if !persistent.is_empty() {
             self.outputs.push_back(Output::Gap(persistent));
         }
     }
@@ -170,7 +182,14 @@ impl<T> Session<T> {
     /// A notification of the server.
     pub(super) fn notified(&mut self, now: Instant, event: WatcherEvent<'_>) {
         self.counters.watch_events += 1;
-        let told = self.watches.fire(event.event_type, event.path);
+        let children_told = self.rearm.children_told.take();
+        if event.event_type == EventType::NODE_CHILDREN_CHANGED
+            && children_told.as_deref() == Some(event.path)
+        {
+            return;
+        }
+        let gap = self.rearm.gap_is_due;
+        let told = self.watches.fire(event.event_type, event.path, gap);
         if told.is_empty() {
             self.remove_leftovers(now, event.path);
         }
@@ -185,10 +204,13 @@ impl<T> Session<T> {
         );
         if comes_or_goes
             && let Some(parent) = path::parent(event.path)
-            && self.watches.has_recursive(parent)
+            && (self.watches.has_recursive(parent) || self.is_leftover(parent))
         {
             // A recursive watch may have taken the place of the one that tells of children.
-            let persistent_too = !self.watches_coexist();
+            let persistent_too = !gap && !self.watches_coexist();
+            if persistent_too {
+                self.rearm.children_told = Some(parent.to_owned());
+            }
             for watcher in self.watches.fire_children(parent, persistent_too) {
                 self.outputs.push_back(Output::Event(
                     watcher,
@@ -197,6 +219,11 @@ impl<T> Session<T> {
                 ));
             }
         }
+    }
+
+    /// Something else than a notification has come.
+    pub(super) fn notifications_end(&mut self) {
+        self.rearm.children_told = None;
     }
 
     /// A watch stands from the reply that answers it on. `exists` of a missing znode waits for its creation.
@@ -216,8 +243,10 @@ impl<T> Session<T> {
                 (OpCode::EXISTS, ErrorCode::NO_NODE) => Some(WatchKind::Exist),
                 _ => None,
             };
-            if let Some(kind) = kind {
-                self.watches.add(wish.path, kind, wish.watcher);
+            match kind {
+                Some(_) if wish.is_gone => self.unwatch(now, &wish.path),
+                Some(kind) => self.watches.add(wish.path, kind, wish.watcher),
+                None => {}
             }
         } else if let Some(path) = unwanted.filter(|_| err == ErrorCode::OK) {
             self.unwatch(now, &path);
@@ -247,10 +276,7 @@ impl<T> Session<T> {
     /// Has the server forget a persistent watch. It removes all watches of a path together: while somebody waits for
     /// events of the path, it is left for later.
     fn unwatch(&mut self, now: Instant, path: &Arc<str>) {
-        if self.phase != Phase::Connected
-            || self.close_by.is_some()
-            || self.rearm.persistent != Persistent::Stand
-        {
+        if self.phase != Phase::Connected || self.rearm.persistent != Persistent::Stand {
             return;
         }
         let request = Request::RemoveWatches(RemoveWatchesRequest {
@@ -258,11 +284,16 @@ impl<T> Session<T> {
             watcher_type: WatcherType::ANY,
         });
         let known = self.gate.admits(self.hosts.index(), request.since()) == Admission::Yes;
-        if known && !self.exclusive && !self.watches.is_wanted(path) {
+        let may_send = !self.exclusive && self.close_by.is_none();
+        if known && may_send && !self.watches.is_wanted(path) {
             self.send_own(now, &request, SentKind::Own);
         } else if known && !self.rearm.leftovers.contains(path) {
             self.rearm.leftovers.push(Arc::clone(path));
         }
+    }
+
+    fn is_leftover(&self, path: &str) -> bool {
+        self.rearm.leftovers.iter().any(|own| own.as_ref() == path)
     }
 
     /// Nobody was told of an event at `path`: a watch of those that were left may have sent it.

@@ -136,10 +136,13 @@ impl WatchBook {
         Some((path, kind))
     }
 
-    /// Who is told of an event. One-shot watchers that are told are forgotten.
-    pub(super) fn fire(&mut self, event: EventType, at: &str) -> Vec<WatcherId> {
-        let mut told = self.fire_at(at, |kind| hits(kind, event));
-        if self.recursive > 0 && event != EventType::NODE_CHILDREN_CHANGED {
+    /// Who is told of an event. One-shot watchers that are told are forgotten. While a `gap` is still to be told,
+    /// persistent watchers hear nothing: what has happened is part of it.
+    pub(super) fn fire(&mut self, event: EventType, at: &str, gap: bool) -> Vec<WatcherId> {
+        let mut told = self.fire_at(at, |kind| {
+            hits(kind, event) && !(gap && kind.is_persistent())
+        });
+        if self.recursive > 0 && !gap && event != EventType::NODE_CHILDREN_CHANGED {
             let mut ancestor = path::parent(at);
             while let Some(above) = ancestor {
                 if let Some(list) = self.paths.get(above) {
@@ -312,11 +315,14 @@ mod tests {
     fn a_one_shot_watcher_is_told_once() {
         let mut book = book(&[("/a", WatchKind::Data, 1), ("/a", WatchKind::Child, 2)]);
         assert_eq!(
-            book.fire(EventType::NODE_DATA_CHANGED, "/a"),
+            book.fire(EventType::NODE_DATA_CHANGED, "/a", false),
             [WatcherId(1)]
         );
-        assert_eq!(book.fire(EventType::NODE_DATA_CHANGED, "/a"), []);
-        assert_eq!(book.fire(EventType::NODE_DELETED, "/a"), [WatcherId(2)]);
+        assert_eq!(book.fire(EventType::NODE_DATA_CHANGED, "/a", false), []);
+        assert_eq!(
+            book.fire(EventType::NODE_DELETED, "/a", false),
+            [WatcherId(2)]
+        );
         assert!(book.one_shots(Zxid(0), 1000).is_empty());
         assert_eq!(book.len(), 0);
     }
@@ -329,12 +335,15 @@ mod tests {
         ]);
         for _ in 0..2 {
             assert_eq!(
-                book.fire(EventType::NODE_CREATED, "/a/b/c"),
+                book.fire(EventType::NODE_CREATED, "/a/b/c", false),
                 [WatcherId(1), WatcherId(2)]
             );
         }
-        assert_eq!(book.fire(EventType::NODE_CREATED, "/ab"), [WatcherId(2)]);
-        assert_eq!(book.fire(EventType::NODE_CHILDREN_CHANGED, "/a"), []);
+        assert_eq!(
+            book.fire(EventType::NODE_CREATED, "/ab", false),
+            [WatcherId(2)]
+        );
+        assert_eq!(book.fire(EventType::NODE_CHILDREN_CHANGED, "/a", false), []);
     }
 
     #[test]

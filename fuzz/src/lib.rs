@@ -1,0 +1,32 @@
+//! What is fuzzed: one function a target. It takes any bytes and panics when a promise is broken.
+//!
+//! The targets of `fuzz_targets/` hand libFuzzer's inputs to these functions, and `tests/seeds.rs` the committed ones,
+//! with any compiler.
+
+mod proto;
+mod server;
+mod session;
+mod session_events;
+mod texts;
+
+pub use proto::{zk_frame, zk_reply, zk_request};
+pub use server::zk_server;
+pub use session::zk_session;
+pub use session_events::zk_session_events;
+pub use texts::{jdbc_url, thrift_message, zk_text};
+
+/// A function that takes any bytes.
+pub type Target = fn(&[u8]);
+
+/// Every target with its name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("zk_frame", zk_frame),
+    ("zk_request", zk_request),
+    ("zk_reply", zk_reply),
+    ("zk_text", zk_text),
+    ("zk_session", zk_session),
+    ("zk_session_events", zk_session_events),
+    ("zk_server", zk_server),
+    ("thrift_message", thrift_message),
+    ("jdbc_url", jdbc_url),
+];
