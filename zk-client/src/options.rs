@@ -132,6 +132,9 @@ impl ConnectOptions {
     /// Whether a server that is cut off from its ensemble, and allows it (`readonlymode.enabled`), may serve the session
     /// meanwhile. Not by default. The state is then [`SessionState::ConnectedReadOnly`](crate::SessionState): reads are
     /// answered from what that server knows, writes with `NotReadOnly`; a server that takes writes is looked for.
+    ///
+    /// What such a server gives depends on it: 3.4 goes on with sessions of the ensemble, later releases refuse those in
+    /// read-only mode, and some give a new session only with `localSessionsEnabled`. The client tries them all the same.
     #[must_use]
     pub const fn read_only(mut self, allowed: bool) -> Self {
         self.read_only = allowed;
