@@ -39,6 +39,69 @@
 //! **The end.** A session that the server has expired, or that heard no server for 4/3 of its timeout, is over for good:
 //! all calls fail with [`Error::SessionEnded`], [`Client::state`] says [`SessionState::Ended`]. Open a new client.
 //!
+//! # Bounds
+//! What a client may cost, measured on a 64-bit Linux with glibc, paths of 32 bytes; a test of this repository fails above
+//! the bound.
+//!
+//! | | bound | measured |
+//! | --- | --- | --- |
+//! | a read under way, its future included | 1.5 KiB | 0.6 KiB; 0.9 KiB of it stay with the allocator |
+//! | a read under way that leaves a watch | 2 KiB | 1.4 KiB |
+//! | a one-shot watch that stands | 1.5 KiB | 0.9 KiB |
+//! | a persistent watch that stands | 4 KiB | 3.1 KiB |
+//!
+//! - A request holds its own bytes until the socket has taken them. [`ConnectOptions::max_requests`], 100,000 by default,
+//!   may wait for an answer at once; one more is refused with [`Error::TooManyRequests`]. A request whose future was
+//!   dropped, or whose deadline has passed, keeps its place until it is answered if it had left, since the server answers
+//!   it all the same.
+//! - A frame over [`ConnectOptions::max_incoming_bytes`], 4 MiB by default, costs the connection. Room is made for bytes
+//!   that have come, never for bytes that were promised: a server that announces two gigabytes costs nothing.
+//! - A persistent watch holds [`PersistentWatch::QUEUE_MAX`] events for a slow reader, and a [`WatchItem::Gap`] for the rest.
+//! - After a reconnect, watches are registered again in requests of about 128 KiB, well under the servers' limit of 1 MiB:
+//!   100,000 of them stood again in less than a second, in 28 requests.
+//!
+//! # Observability
+//! **Counters.** [`Client::counters`] gives plain numbers ([`Counters`]): totals since the session was opened, and how much
+//! is under way. An exporter of any metrics library reads them when it is asked for its metrics:
+//!
+//! ```
+//! # use zk_client::Client;
+//! fn metrics(client: &Client) -> Vec<(&'static str, u64)> {
+//!     let counters = client.counters();
+//!     vec![
+//!         ("zookeeper_requests_total", counters.requests),
+//!         ("zookeeper_unanswered_total", counters.unanswered),
+//!         ("zookeeper_received_bytes_total", counters.bytes_received),
+//!         ("zookeeper_sent_bytes_total", counters.bytes_sent),
+//!         ("zookeeper_reconnects_total", counters.connects.saturating_sub(1)),
+//!         ("zookeeper_watch_events_total", counters.watch_events),
+//!         ("zookeeper_requests_in_flight", counters.in_flight as u64),
+//!         ("zookeeper_connected", client.state().borrow().is_connected().into()),
+//!     ]
+//! }
+//! ```
+//!
+//! **States.** [`Client::state`] is a stream of the session's states; whoever reads late sees the last one.
+//!
+//! **Tracing.** What the driver does is in the span `zookeeper.session` (INFO), a root, whose field `session` is recorded
+//! once a server has given one. The names of the events and of their fields are stable, the messages are not:
+//!
+//! | event | level | fields | when |
+//! | --- | --- | --- | --- |
+//! | `zookeeper.session.state` | INFO | session, host, state | the state is another |
+//! | `zookeeper.watches.suspended` | WARN | watchers, host | the server is too old for persistent watches |
+//! | `zookeeper.watch.overrun` | WARN | path | the reader of a persistent watch is too slow: events are dropped |
+//! | `zookeeper.connect.start` | DEBUG | host | a server is tried |
+//! | `zookeeper.connect.failed` | DEBUG | host, error | it could not be reached |
+//! | `zookeeper.connection.lost` | DEBUG | host, reason | a connection has ended or was refused |
+//! | `zookeeper.watches.gap` | DEBUG | watchers | persistent watches stand again, and events may be missing |
+//! | `zookeeper.server.version` | DEBUG | host, version (where it tells) | the server was asked for its version |
+//! | `zookeeper.server.writable` | DEBUG | host, writable | another server was asked whether it takes writes |
+//! | `zookeeper.call` | TRACE | error (where there is one) | a call has ended |
+//!
+//! Neither holds data of znodes or credentials. With [`ConnectOptions::dedicated_thread`] they come from that thread, where
+//! only a global subscriber hears them.
+//!
 //! # Features
 //! None is on by default, and none changes what the others do.
 //! - `tls`: TLS to the servers, by rustls (module `tls`, `ConnectOptions::tls`).

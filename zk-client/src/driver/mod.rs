@@ -18,7 +18,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Sleep, sleep_until};
-use tracing::{debug, info};
+use tracing::{Instrument, Span, debug, field, info, info_span, trace, warn};
 use zk_proto::HostPort;
 use zk_proto::four_letter::ServerVersion;
 
@@ -52,6 +52,7 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     wake: Notify,
     state: watch::Sender<SessionState>,
+    span: Span,
 }
 
 #[derive(Debug)]
@@ -87,6 +88,8 @@ impl Shared {
                 version: None,
             }),
             wake: Notify::new(),
+            // The session's life is not that of whoever opens it, so its span is a root.
+            span: info_span!(parent: None, "zookeeper.session", session = field::Empty),
         }
     }
 
@@ -110,8 +113,11 @@ impl Shared {
             match output {
                 Output::Connect(host) => return Some(SocketOrder::Connect(host)),
                 Output::Disconnect => return Some(SocketOrder::Disconnect),
-                // Whoever does not wait any more needs no answer.
-                Output::Completed(token, result) => drop(token.send(result)),
+                Output::Completed(token, result) => {
+                    trace!(name: "zookeeper.call", error = result.as_ref().err().map(field::debug));
+                    // Whoever does not wait any more needs no answer.
+                    drop(token.send(result));
+                }
                 Output::Event(watcher, event_type, path) => {
                     tell(
                         &mut inner.watchers,
@@ -119,15 +125,25 @@ impl Shared {
                         WatchedEvent { event_type, path },
                     );
                 }
-                Output::Gap(watchers) => tell_all(inner, &watchers, &WatchItem::Gap),
-                Output::Suspended(watchers) => tell_all(inner, &watchers, &WatchItem::Suspended),
+                Output::Gap(watchers) => {
+                    debug!(name: "zookeeper.watches.gap", watchers = watchers.len(), "zookeeper watches stand again");
+                    tell_all(inner, &watchers, &WatchItem::Gap);
+                }
+                Output::Suspended(watchers) => {
+                    warn!(name: "zookeeper.watches.suspended", watchers = watchers.len(), host = %inner.session.current_host(), "zookeeper server cannot watch");
+                    tell_all(inner, &watchers, &WatchItem::Suspended);
+                }
                 Output::AskVersion(ask) => return Some(SocketOrder::AskVersion(ask)),
                 Output::ProbeWritable(probe, host) => {
                     return Some(SocketOrder::ProbeWritable(probe, host));
                 }
                 Output::Sasl(step) => return Some(SocketOrder::Sasl(step)),
                 Output::State(state) => {
-                    info!(session = %inner.session.id(), host = %inner.session.current_host(), ?state, "zookeeper session");
+                    let session = inner.session.id();
+                    if state.is_connected() {
+                        self.span.record("session", field::display(session));
+                    }
+                    info!(name: "zookeeper.session.state", %session, host = %inner.session.current_host(), ?state, "zookeeper session");
                     if let SessionState::Ended(_) = state {
                         inner.watchers.clear();
                     }
@@ -159,6 +175,7 @@ fn tell(watchers: &mut HashMap<WatcherId, Sink>, watcher: WatcherId, event: Watc
         }
         Some(Sink::Persistent(queue)) => {
             let item = if queue.capacity() == 1 {
+                warn!(name: "zookeeper.watch.overrun", path = event.path, "zookeeper watch is read too slowly");
                 WatchItem::Gap
             } else {
                 WatchItem::Event(event)
@@ -180,11 +197,13 @@ pub(crate) enum SocketOrder {
 /// Asks the server that serves for its version, and tells the session.
 fn ask_version(shared: &Arc<Shared>, host: HostPort, peer: Option<SocketAddr>, ask: u64) {
     let shared = Arc::clone(shared);
-    tokio::spawn(async move {
+    let span = shared.span.clone();
+    let asking = async move {
         let version = match peer {
             Some(peer) => shared.dialer.server_version(&host.host, peer).await,
             None => None,
         };
+        debug!(name: "zookeeper.server.version", %host, version = version.map(field::display), "zookeeper server's version");
         let mut inner = shared.lock();
         if let Some(peer) = peer.filter(|peer| inner.peer == Some(*peer)) {
             inner.version = Some((peer, version));
@@ -194,34 +213,39 @@ fn ask_version(shared: &Arc<Shared>, host: HostPort, peer: Option<SocketAddr>, a
             .handle_input(now(), Input::Version { ask, version });
         drop(inner);
         shared.wake();
-    });
+    };
+    tokio::spawn(asking.instrument(span));
 }
 
 /// Asks a server whether it takes writes, and tells the session.
 fn probe_writable(shared: &Arc<Shared>, host: HostPort, probe: u64) {
     let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        let writable = shared.dialer.is_writable(host).await;
+    let span = shared.span.clone();
+    let probing = async move {
+        let writable = shared.dialer.is_writable(host.clone()).await;
+        debug!(name: "zookeeper.server.writable", %host, writable, "zookeeper server was asked whether it takes writes");
         let mut inner = shared.lock();
         inner
             .session
             .handle_input(now(), Input::Probed { probe, writable });
         drop(inner);
         shared.wake();
-    });
+    };
+    tokio::spawn(probing.instrument(span));
 }
 
 /// Runs the session until it is over. Whoever waits is told so even if the future is dropped before its first poll.
 pub(crate) fn run(shared: Arc<Shared>) -> impl Future<Output = ()> + Send {
+    let span = shared.span.clone();
     let abandon = AbandonOnDrop(shared);
-    async move {
+    let driving = async move {
         let shared = &abandon.0;
         let mut socket = Socket::default();
         while let Some(due) = socket.step(shared) {
             socket.wait(shared, due).await;
         }
-        debug!("zookeeper driver ends");
-    }
+    };
+    driving.instrument(span)
 }
 
 /// Runs the driver on a thread of its own, which ends with the session.
@@ -302,6 +326,7 @@ impl Socket {
                     inner.peer = None;
                     drop(guard);
                     self.close();
+                    debug!(name: "zookeeper.connect.start", %host, "zookeeper server is tried");
                     self.dialing = Some(Box::pin(shared.dialer.clone().dial(host)));
                     continue;
                 }
@@ -406,7 +431,7 @@ impl Socket {
                 inner.session.handle_input(now(), Input::Connected);
             }
             Err(error) => {
-                debug!(host = %inner.session.current_host(), %error, "zookeeper server not reached");
+                debug!(name: "zookeeper.connect.failed", host = %inner.session.current_host(), %error, "zookeeper server not reached");
                 inner
                     .session
                     .handle_input(now(), Input::ConnectFailed(error.to_string()));
@@ -492,9 +517,9 @@ impl Socket {
     }
 
     fn lost(&mut self, shared: &Shared, reason: String) {
-        debug!(%reason, "zookeeper connection lost");
         self.close();
         let mut inner = shared.lock();
+        debug!(name: "zookeeper.connection.lost", host = %inner.session.current_host(), %reason, "zookeeper connection lost");
         inner.peer = None;
         inner.session.handle_input(now(), Input::Lost(reason));
     }
