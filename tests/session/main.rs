@@ -1,8 +1,12 @@
 //! What `zk-client` promises, on the embedded ZooKeeper and on a real one.
 #![allow(clippy::unwrap_used)]
 
+/// What a client costs in memory and time, with a hundred thousand of everything.
+mod bounds;
 /// A proxy that cuts a connection at the worst moment for one request.
 mod cutter;
+/// Names are looked up again at every attempt to connect.
+mod names;
 /// What came after 3.4: done where the server has it, and refused by name where it does not.
 mod newer;
 /// Create, read, change, list, delete: each answer is the server's.
@@ -17,5 +21,7 @@ mod proxy;
 mod recipes;
 /// How sessions end: closed, expired on the server, given up by the client's own clock.
 mod session_end;
+/// A program that blocks its runtime, and the session's pings.
+mod starvation;
 /// One-shot, persistent and recursive watches.
 mod watches;

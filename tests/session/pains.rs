@@ -1,13 +1,14 @@
 //! Where ZooKeeper's users hurt, and the tests that show that it does not hurt here:
 //!
-//! 1. Names are never looked up again: zk-client's `driver::dial` looks them up at every attempt. What a name resolves
-//!    to cannot be changed from here, so that this one is shown by reading only.
+//! 1. Names are never looked up again: `names::a_pod_that_moves_is_found_at_its_new_address`,
+//!    `names::one_dead_address_of_a_name_harms_nobody`, `names::a_look_that_fails_costs_that_attempt_only`.
 //! 2. One name that does not resolve kills the connect: `session_end::a_name_that_does_not_resolve_harms_nobody`.
 //! 3. Watches are not registered again: `proxy::a_cut_connection_keeps_session_and_one_shot_watches`,
 //!    `proxy::a_change_that_was_missed_is_told_after_the_cut`, `proxy::a_recursive_watch_tells_of_the_gap_and_goes_on`.
 //! 4. Endless connection loss without an end: `session_end::a_session_that_was_away_too_long_has_expired_or_is_given_up`,
 //!    `proxy::a_deadline_passes_without_a_server`.
-//! 5. More watches than fit a packet, a reconnect loop: [`more_watches_than_fit_a_packet_survive_a_cut`].
+//! 5. More watches than fit a packet, a reconnect loop: [`more_watches_than_fit_a_packet_survive_a_cut`],
+//!    `bounds::a_hundred_thousand_watches_and_a_reconnect`.
 //! 6. Packet limits and huge lists: [`a_list_larger_than_a_servers_packet_limit_is_read`],
 //!    [`a_list_over_the_clients_own_limit_costs_one_call_and_not_the_session`].
 //! 7. Watchers leak, or lock up: [`dropped_watches_are_gone_from_the_server`],
