@@ -9,5 +9,7 @@ mod documents;
 mod files;
 /// Folders that must not know something: sockets, clocks, Thrift.
 mod folders;
+/// What a manifest demands and brings is what the documents say.
+mod packaging;
 /// Walking this checkout.
 mod repository;
