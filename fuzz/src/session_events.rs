@@ -254,7 +254,9 @@ impl Play {
         self.next += 1;
         self.asked
             .insert(token, watch.as_ref().map(|(_, _, watcher)| *watcher));
-        let deadline = (token % 3 == 0).then(|| now + Duration::from_millis(40 * (token % 50)));
+        let deadline = token
+            .is_multiple_of(3)
+            .then(|| now + Duration::from_millis(40 * (token % 50)));
         let call = self.session.submit(now, request, watch, deadline, token);
         self.calls.insert(token, call);
     }

@@ -47,6 +47,8 @@ pub(crate) struct Pipe {
     segments: VecDeque<(u64, Bytes)>,
     /// Nothing arrives any more, and nobody is told.
     pub(crate) swallows: bool,
+    /// What was sent arrives, what is sent from now on does not.
+    pub(crate) is_dying: bool,
 }
 
 impl Pipe {
@@ -66,6 +68,9 @@ impl Pipe {
         trouble: bool,
         slow: u64,
     ) {
+        if self.is_dying {
+            return;
+        }
         while !bytes.is_empty() {
             let whole = rng.u8(..) < 160;
             let count = if whole {

@@ -17,7 +17,7 @@ use crate::ensemble::{Ensemble, Fact, Front, frames};
 use crate::link::{Ghost, Link, Pipe, Up};
 
 /// For how long everything misbehaves; the network is well behind that.
-const TROUBLE_MS: u64 = 25_000;
+const TROUBLE_MS: u64 = 20_000;
 /// Then every session is back, or over, and every call answered. A silent connection is noticed after 2 s, a round of
 /// servers takes 3 s and is followed by a pause of 2 s.
 const SETTLE_MS: u64 = 9_000;
@@ -631,6 +631,9 @@ impl World {
 
     /// Tells the books what the servers have done, and puts what they have written on its way.
     fn route(&mut self) {
+        let trouble = self.now_ms < TROUBLE_MS;
+        // A connection may die amid the answers to the requests that it has begun with.
+        let mut dies = None;
         for fact in std::mem::take(&mut self.ensemble.facts) {
             match fact {
                 Fact::Executed { client, key } => self.clients[client].writes.executed(&key),
@@ -641,25 +644,35 @@ impl World {
                 } => {
                     self.publish(position);
                     self.clients[client].book.rearmed(&missing);
+                    if trouble && dies.is_none() && self.rng.u8(..) < 30 {
+                        dies = Some((client, self.rng.u8(1..4)));
+                    }
                 }
             }
         }
         self.publish(self.ensemble.history.len());
         for (id, bytes, over) in std::mem::take(&mut self.ensemble.outbox) {
-            let trouble = self.now_ms < TROUBLE_MS;
             let up = self
                 .clients
                 .iter_mut()
                 .find_map(|client| match &mut client.link {
-                    Link::Up(up) if up.connection == id => Some(up),
+                    Link::Up(up) if up.connection == id => Some((client.index, up)),
                     _ => None,
                 });
-            if let Some(up) = up {
+            if let Some((index, up)) = up {
                 let slow = self.ensemble.fronts[up.front].slow;
                 up.to_client
                     .send(&mut self.rng, self.now_ms, bytes, trouble, slow);
                 if over {
                     up.to_client.end(self.now_ms);
+                }
+                if let Some((_, left)) = dies.as_mut().filter(|(client, _)| *client == index) {
+                    *left -= 1;
+                    if *left == 0 {
+                        dies = None;
+                        up.to_client.is_dying = true;
+                        up.breaks_at = Some(self.now_ms + slow + self.rng.u64(15..60));
+                    }
                 }
             } else if over {
                 self.bury(id);
