@@ -11,6 +11,7 @@ use tests::backend::Backend;
 use tests::on_each_backend;
 use tests::proxy::Proxy;
 use tests::zookeeper::unique_name;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use zk_client::{
     Client, ConnectError, ConnectOptions, CreateMode, HostPort, SessionEnd, SessionState,
@@ -67,6 +68,32 @@ async fn one_dead_address_of_a_name_harms_nobody() {
         client.close().await;
     }
     assert_eq!(names.looks(), 16);
+}
+
+/// An address that swallows what is sent to it costs a moment, not the attempt: the next one is tried beside it.
+#[tokio::test]
+async fn a_silent_address_of_a_name_costs_a_moment() {
+    let backend = Backend::embedded().await;
+    // Its queue is full and nobody accepts: further connects get no answer.
+    let full = tokio::net::TcpSocket::new_v4().unwrap();
+    full.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = full.listen(1).unwrap();
+    let silent = full.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(connected) = timeout(Duration::from_millis(300), TcpStream::connect(silent)).await
+    {
+        queued.push(connected.unwrap());
+        assert!(queued.len() < 100, "a queue of one is never full");
+    }
+    let names = Names::default();
+    names.set(&[silent, silent, backend.connect_string().parse().unwrap()]);
+    for _ in 0..8 {
+        let client = Client::connect_with("zookeeper", names.options())
+            .await
+            .unwrap();
+        assert_eq!(client.counters().connect_attempts, 1);
+        client.close().await;
+    }
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! Making connections. Names are looked up at every attempt: servers change their addresses.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zk_proto::HostPort;
 use zk_proto::four_letter::{ISRO, SRVR, ServerVersion, parse_srvr};
 
@@ -33,20 +34,43 @@ impl Dialer {
         }
     }
 
-    /// Connects to one of the host's addresses: all are tried, in a random order. The caller bounds the time.
+    /// Connects to one of the host's addresses: all are tried, in a random order, each as soon as those before it have
+    /// failed or not answered for a moment. The caller bounds the time.
     pub(crate) async fn dial(self, host: HostPort) -> io::Result<Transport> {
         let mut addresses = self.look_up(&host).await.map_err(|error| {
             io::Error::new(error.kind(), format!("the name does not resolve: {error}"))
         })?;
         fastrand::shuffle(&mut addresses);
+        let mut waiting = addresses.into_iter();
+        let mut racing = Vec::new();
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
-            match self.connect(&host.host, address).await {
-                Ok(transport) => return Ok(transport),
-                Err(error) => last = error,
+        loop {
+            match waiting.next() {
+                Some(address) => racing.push(Box::pin(self.connect(&host.host, address))),
+                None if racing.is_empty() => return Err(last),
+                None => {}
+            }
+            let first = poll_fn(|cx| {
+                let done = racing.iter_mut().enumerate().find_map(|(at, connect)| {
+                    match connect.as_mut().poll(cx) {
+                        Poll::Ready(result) => Some((at, result)),
+                        Poll::Pending => None,
+                    }
+                });
+                let Some((at, result)) = done else {
+                    return Poll::Pending;
+                };
+                drop(racing.swap_remove(at));
+                Poll::Ready(result)
+            });
+            tokio::select! {
+                result = first => match result {
+                    Ok(transport) => return Ok(transport),
+                    Err(error) => last = error,
+                },
+                () = sleep(STAGGER), if waiting.len() > 0 => {}
             }
         }
-        Err(last)
     }
 
     async fn look_up(&self, host: &HostPort) -> io::Result<Vec<SocketAddr>> {
@@ -93,6 +117,9 @@ impl Dialer {
         answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.trim() == "rw"))
     }
 }
+
+/// How long an address is given before the next one is tried beside it (RFC 8305).
+const STAGGER: Duration = Duration::from_millis(250);
 
 /// How long a server may take to answer a four-letter word, the connection included.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
