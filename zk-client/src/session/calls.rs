@@ -66,8 +66,6 @@ pub(super) struct Call<T> {
     is_read: bool,
     deadline: Option<Instant>,
     pub(super) watch: Option<Wish>,
-    /// The path of a persistent watch that nobody wants any more.
-    pub(super) unwanted: Option<Arc<str>>,
     /// The frame, kept while it may have to be sent again: a read that went ahead of the session's answer.
     ahead: Option<Bytes>,
     /// Gone once the caller has an answer, if only that its deadline has passed.
@@ -155,7 +153,6 @@ impl<T> Session<T> {
                 is_read,
                 deadline,
                 watch,
-                unwanted: None,
                 ahead: None,
                 token: Some(token),
             };
@@ -317,7 +314,6 @@ impl<T> Session<T> {
             is_read: waiting.is_read,
             deadline: waiting.deadline,
             watch: waiting.watch,
-            unwanted: None,
             ahead: ahead.then_some(waiting.frame),
             token: Some(token),
         };
@@ -418,7 +414,7 @@ impl<T> Session<T> {
         match sent.kind {
             SentKind::User(call) => {
                 self.counters.replies += 1;
-                self.book_watch(now, opcode, header.err, call.watch, call.unwanted);
+                self.book_watch(now, opcode, header.err, call.watch);
                 let result = match header.err {
                     ErrorCode::OK => Ok(Reply {
                         zxid: header.zxid,
@@ -593,12 +589,13 @@ impl<T> Session<T> {
                 }
             }
         } else if let Some(call) = self.sent_call(id)
-            && let Some(wish) = call.watch.take()
+            && let Some(wish) = &mut call.watch
         {
             if wish.kind.is_persistent() {
-                call.unwanted = Some(Arc::clone(&wish.path));
+                wish.is_gone = true;
+            } else if let Some(wish) = call.watch.take() {
+                self.watches.expect_no_more(&wish.path, wish.kind);
             }
-            self.watches.expect_no_more(&wish.path, wish.kind);
         }
     }
 }

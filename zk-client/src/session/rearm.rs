@@ -163,14 +163,16 @@ impl<T> Session<T> {
     pub(super) fn server_watch(&self, wish: &Wish) -> Option<u8> {
         let stands = self.rearm.persistent == Persistent::Stand;
         let has = |kind| self.watches.on_server(&wish.path, kind, stands);
+        // One that was left may be recursive, and others may hear by it.
+        let recursive = has(WatchKind::PersistentRecursive) || self.is_leftover(&wish.path);
         match wish.kind {
             WatchKind::Data | WatchKind::Exist => {
-                (has(WatchKind::Persistent) || has(WatchKind::PersistentRecursive)).then_some(0)
+                (has(WatchKind::Persistent) || recursive).then_some(0)
             }
             WatchKind::Child => has(WatchKind::Persistent).then_some(0),
-            WatchKind::Persistent => (!self.watches_coexist()
-                && has(WatchKind::PersistentRecursive))
-            .then_some(RECURSIVE_MODE),
+            WatchKind::Persistent => {
+                (!self.watches_coexist() && recursive).then_some(RECURSIVE_MODE)
+            }
             WatchKind::PersistentRecursive => None,
         }
     }
@@ -233,7 +235,6 @@ impl<T> Session<T> {
         opcode: OpCode,
         err: ErrorCode,
         wish: Option<Wish>,
-        unwanted: Option<Arc<str>>,
     ) {
         if let Some(wish) = wish {
             self.watches.expect_no_more(&wish.path, wish.kind);
@@ -248,8 +249,6 @@ impl<T> Session<T> {
                 Some(kind) => self.watches.add(wish.path, kind, wish.watcher),
                 None => {}
             }
-        } else if let Some(path) = unwanted.filter(|_| err == ErrorCode::OK) {
-            self.unwatch(now, &path);
         }
     }
 
@@ -286,6 +285,7 @@ impl<T> Session<T> {
         let known = self.gate.admits(self.hosts.index(), request.since()) == Admission::Yes;
         let may_send = !self.exclusive && self.close_by.is_none();
         if known && may_send && !self.watches.is_wanted(path) {
+            self.rearm.leftovers.retain(|leftover| leftover != path);
             self.send_own(now, &request, SentKind::Own);
         } else if known && !self.rearm.leftovers.contains(path) {
             self.rearm.leftovers.push(Arc::clone(path));
