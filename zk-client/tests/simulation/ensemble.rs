@@ -437,15 +437,17 @@ impl Ensemble {
         self.taps.get_mut(&id).map(|tap| &mut tap.answers)
     }
 
-    /// How long the history was when a persistent watch was registered again on a connection.
+    /// How long the history was when the last of the persistent watches was registered again on a connection; `None`
+    /// where this one was not.
     pub(crate) fn rearmed_at(
         &self,
         id: ConnectionId,
         kind: WatchKind,
         path: &str,
     ) -> Option<usize> {
-        let key = (kind == WatchKind::PersistentRecursive, path.to_owned());
-        self.taps.get(&id)?.rearmed.get(&key).copied()
+        let rearmed = &self.taps.get(&id)?.rearmed;
+        rearmed.get(&(kind == WatchKind::PersistentRecursive, path.to_owned()))?;
+        rearmed.values().copied().max()
     }
 
     /// Asks on a connection without faults.

@@ -446,7 +446,7 @@ impl Book {
     }
 
     /// A persistent watcher is told that events may be missing. `rearmed_at` says where in the history the connection
-    /// has registered it again.
+    /// had registered it again, with all others: the gap is told behind the last of them.
     pub(crate) fn told_of_gap(
         &mut self,
         watcher: WatcherId,
