@@ -41,29 +41,26 @@ fn section(
         clients.any(|client| client == name)
     });
     let columns: Vec<_> = columns.collect();
-    let _ = write!(out, "| {caption}, µs: median (best), ratio to raw |");
+    let _ = write!(
+        out,
+        "| {caption}, µs: median (best), median ratio to raw in the same round |"
+    );
     for name in &columns {
         let _ = write!(out, " {name} |");
     }
     let _ = writeln!(out, "\n| --- |{}", " --- |".repeat(columns.len()));
     for (index, row) in rows.iter().enumerate() {
         let _ = write!(out, "| {} |", row.title());
-        let of = |name| {
-            costs
-                .get(&(index, name))
-                .map(|costs| summary(costs, measure))
-        };
-        let floor = of("raw");
+        let floor = costs.get(&(index, "raw"));
         for name in &columns {
-            let Some((middle, best)) = of(name) else {
+            let Some(costs) = costs.get(&(index, *name)) else {
                 let _ = write!(out, " |");
                 continue;
             };
+            let (middle, best) = summary(costs, measure);
             let _ = write!(out, " {} ({})", micros(middle), micros(best));
-            if let Some((floor, _)) = floor
-                && *name != "raw"
-            {
-                let _ = write!(out, " {:.2}", middle / floor);
+            if let Some(floor) = floor.filter(|_| *name != "raw") {
+                let _ = write!(out, " {:.2}", ratio(costs, floor, measure));
             }
             let _ = write!(out, " |");
         }
@@ -76,6 +73,15 @@ fn summary(costs: &[Cost], measure: fn(&Cost) -> f64) -> (f64, f64) {
     let mut values: Vec<f64> = costs.iter().map(measure).collect();
     let middle = median(&mut values);
     (middle, values[0])
+}
+
+/// Round by round, so that what the machine did meanwhile counts on both sides.
+fn ratio(costs: &[Cost], floor: &[Cost], measure: fn(&Cost) -> f64) -> f64 {
+    let rounds = costs.iter().zip(floor);
+    let mut ratios: Vec<f64> = rounds
+        .map(|(cost, floor)| measure(cost) / measure(floor))
+        .collect();
+    median(&mut ratios)
 }
 
 fn micros(ns: f64) -> String {
