@@ -48,6 +48,61 @@ async fn a_persistent_watch_moves_between_members_of_different_releases() {
     assert_eq!(client.session_id(), session);
 }
 
+/// While a member from before persistent watches serves it, a client keeps its session, and its watch says what it misses.
+#[tokio::test]
+async fn a_member_of_3_4_suspends_a_persistent_watch_and_keeps_the_session() {
+    let releases = [Release::V3_4, Release::V3_8, Release::V3_9];
+    let mut ensemble = Ensemble::options().releases(&releases).start().await;
+    let (old, new) = (0, 2);
+    // Of the two that the client knows, only the new one lives when it connects.
+    ensemble.kill(old).await;
+    ensemble.wait_for_leader(SOON).await;
+    let addresses = ensemble.addresses();
+    let servers = format!("{},{}", addresses[old], addresses[new]);
+    let options = || {
+        ConnectOptions::new()
+            .session_timeout(SOON)
+            .connect_timeout(SOON)
+            .request_timeout(SOON)
+    };
+    let client = Client::connect_with(&servers, options()).await.unwrap();
+    served(&client).await;
+    let created = client.create("/moves", b"", CreateMode::PERSISTENT);
+    created.await.unwrap();
+    let session = client.session_id();
+    let mut watch = client
+        .add_watch("/moves", AddWatchMode::PERSISTENT_RECURSIVE)
+        .await
+        .unwrap();
+    ensemble.start_again(old).await;
+    ensemble.wait_until_serving(SERVING_DEADLINE).await;
+
+    ensemble.kill(new).await;
+    let item = timeout(SOON, watch.next()).await;
+    assert_eq!(item.expect("told").unwrap(), WatchItem::Suspended);
+    served(&client).await;
+    let created = client.create("/moves/unseen", b"", CreateMode::EPHEMERAL);
+    created.await.unwrap();
+    let error = client.who_am_i().await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("whoAmI needs ZooKeeper 3.7.0, the server is 3.4."),
+        "{text}"
+    );
+
+    ensemble.start_again(new).await;
+    ensemble.wait_until_serving(SERVING_DEADLINE).await;
+    ensemble.kill(old).await;
+    let item = timeout(SOON, watch.next()).await;
+    assert_eq!(item.expect("told").unwrap(), WatchItem::Gap);
+    served(&client).await;
+    let path = "/moves/seen";
+    let created = client.create(path, b"", CreateMode::EPHEMERAL);
+    created.await.unwrap();
+    assert_eq!(gaps_before(&mut watch, path).await, 0);
+    assert_eq!(client.session_id(), session);
+}
+
 /// How many gaps the watch tells of before the creation of this znode.
 async fn gaps_before(watch: &mut PersistentWatch, path: &str) -> usize {
     let mut gaps = 0;
