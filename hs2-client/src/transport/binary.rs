@@ -1,5 +1,6 @@
-//! Bytes to and from one server: dialling, the login, and whole messages.
+//! The binary transport: a login by SASL PLAIN or none, and messages with a length before each, or back to back.
 
+use super::{ReadError, Server};
 use crate::error::Error;
 use crate::options::{ANONYMOUS, Auth, ConnectOptions};
 use bytes::{Bytes, BytesMut};
@@ -15,7 +16,7 @@ use tokio::time::timeout;
 
 /// A connection that is past its login.
 #[derive(Debug)]
-pub(crate) struct Transport {
+pub(crate) struct Binary {
     stream: TcpStream,
     buffer: BytesMut,
     framing: Framing,
@@ -30,41 +31,14 @@ enum Framing {
     None(MessageScanner),
 }
 
-/// Why there is no message.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    #[error("the server closed it")]
-    End,
-    #[error("{0}")]
-    Protocol(String),
-}
-
-impl Transport {
-    /// Connects and logs in.
-    pub(crate) async fn open(
-        host: &str,
-        port: u16,
+impl Binary {
+    /// Logs in on a fresh connection, within the deadline of a login.
+    pub(super) async fn log_in(
+        stream: TcpStream,
+        server: &Server,
         options: &ConnectOptions,
     ) -> Result<Self, Error> {
-        let server = server_name(host, port);
-        let connecting = timeout(options.connect_timeout, TcpStream::connect((host, port)));
-        let stream = match connecting.await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(source)) => return Err(Error::Connect { server, source }),
-            Err(_) => {
-                let text = format!("no answer within {:?}", options.connect_timeout);
-                return Err(Error::Connect {
-                    server,
-                    source: io::Error::new(io::ErrorKind::TimedOut, text),
-                });
-            }
-        };
-        stream.set_nodelay(true).map_err(|source| Error::Connect {
-            server: server.clone(),
-            source,
-        })?;
+        let server = server.name();
         let framing = match options.auth {
             Auth::Plain { .. } => Framing::Lengths,
             Auth::NoSasl { .. } => Framing::None(MessageScanner::new(options.frame_bytes_max)),
@@ -168,7 +142,7 @@ impl Transport {
     }
 
     /// Sends one message, which `write` appends to a buffer.
-    pub(crate) async fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+    pub(super) async fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         let mut out = Vec::new();
         match self.framing {
             Framing::Lengths => write_frame(&mut out, write).map_err(io::Error::other)?,
@@ -181,7 +155,7 @@ impl Transport {
     ///
     /// # Cancel safety
     /// Safe: what has arrived stays in the buffer.
-    pub(crate) async fn receive(&mut self) -> Result<Bytes, ReadError> {
+    pub(super) async fn receive(&mut self) -> Result<Bytes, ReadError> {
         loop {
             if let Some(message) = self.take_message()? {
                 return Ok(message);
@@ -220,12 +194,3 @@ const NOSASL_HINT: &str = "; if it runs with authentication NOSASL, connect with
 
 /// Space for each read, at least.
 const READ_BYTES_MIN: usize = 16 * 1024;
-
-/// `host:port`, with brackets around IPv6 addresses.
-pub(crate) fn server_name(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
-}
