@@ -15,11 +15,13 @@
 //!
 //! # What the client promises
 //! * **Calls** of one connection are answered one after another, as servers answer them. A long one delays those
-//!   behind it; a second connection does not wait.
-//! * **Dropping a call** is safe: its answer is read and thrown away, and the connection stays good.
+//!   behind it; but what cancels or closes goes over a second connection when it would have to wait.
+//! * **Dropping a call** is safe: its answer is read and thrown away, an operation it began is closed, and the
+//!   connection stays good. So `tokio::time::timeout` around any call is a deadline for that call.
 //! * **Deadlines**: every wait has one, set in [`ConnectOptions`]. After a missed one the connection is closed, since
 //!   the answer may still come, and every later call says so.
-//! * **Dropping** a stream, operation or session closes it on the server, without waiting for the server's word.
+//! * **Dropping** a stream, operation or session closes it on the server, which stops it there, without waiting for
+//!   the server's word.
 //! * **Nothing is sent twice**: a statement whose answer was lost is not repeated. Only [`connect`] tries again, on
 //!   the next server, before any statement.
 //!
@@ -42,7 +44,7 @@ mod transport;
 pub use connection::Connection;
 pub use error::{Attempt, Error, ServerError};
 pub use failover::connect;
-pub use operation::{ExecuteOptions, Operation};
+pub use operation::{Canceller, Event, ExecuteOptions, Operation};
 pub use options::{Auth, ConnectOptions, SessionOptions};
 pub use results::ResultStream;
 pub use session::Session;

@@ -1,6 +1,6 @@
 //! The rows of an operation, batch by batch.
 
-use crate::connection::Pending;
+use crate::connection::{Pending, Urgency};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::session::check;
@@ -101,7 +101,7 @@ impl ResultStream {
                     .operation
                     .session()
                     .connection
-                    .start(self.request(asked))
+                    .start(self.request(asked), Urgency::Ordinary)
                     .await?;
                 self.pending.insert(pending)
             }

@@ -1,13 +1,14 @@
 //! Sessions: a database, settings and variables on a server.
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Urgency};
 use crate::error::{Error, ServerError};
 use crate::operation::{ExecuteOptions, Operation};
 use crate::options::{ANONYMOUS, Auth, SessionOptions};
 use crate::results::ResultStream;
 use hs2_proto::tcli::{
-    Call, CloseSessionReq, ExecuteStatementReq, GetInfoReq, GetInfoType, GetInfoValue, HandleResp,
-    OpenSessionReq, OpenSessionResp, OperationHandle, ProtocolVersion, SessionHandle, Status,
+    Call, CloseOperationReq, CloseSessionReq, ExecuteStatementReq, GetInfoReq, GetInfoType,
+    GetInfoValue, HandleResp, OpenSessionReq, OpenSessionResp, OperationHandle, ProtocolVersion,
+    SessionHandle, Status,
 };
 use hs2_proto::thrift::{ExceptionKind, StringMap};
 use std::sync::Arc;
@@ -48,7 +49,7 @@ impl Session {
     /// connection.
     ///
     /// # Cancel safety
-    /// A session that opens nevertheless ends with its connection.
+    /// A session that opens nevertheless is closed.
     pub async fn open(
         connection: &Connection,
         auth: &Auth,
@@ -101,14 +102,18 @@ impl Session {
             Auth::Plain { .. } => (None, None),
         };
         let configuration = Some(StringMap(options.configuration()));
-        connection
-            .call(OpenSessionReq {
-                client_protocol,
-                username,
-                password,
-                configuration,
-            })
-            .await
+        let call = OpenSessionReq {
+            client_protocol,
+            username,
+            password,
+            configuration,
+        };
+        let close = |answer: OpenSessionResp| {
+            answer
+                .session_handle
+                .map(|session_handle| CloseSessionReq { session_handle })
+        };
+        connection.call_or_undo(call, close).await
     }
 
     /// The protocol version that both sides speak.
@@ -141,7 +146,7 @@ impl Session {
     /// [`Error::Server`] when the server refuses the statement at once, or what ended the connection.
     ///
     /// # Cancel safety
-    /// The statement may have begun, and ends with the session.
+    /// A statement that begins nevertheless is stopped and closed. It may have done something by then.
     pub async fn execute(&self, statement: impl Into<String>) -> Result<Operation, Error> {
         self.execute_with(statement, &ExecuteOptions::default())
             .await
@@ -194,9 +199,14 @@ impl Session {
     /// As [`Session::execute`].
     pub async fn operation<C>(&self, call: C) -> Result<Operation, Error>
     where
-        C: Call<Reply = HandleResp> + Send + 'static,
+        C: Call<Reply = HandleResp> + Send + Sync + 'static,
     {
-        let answer = self.inner.connection.call(call).await?;
+        let close = |answer: HandleResp| {
+            answer
+                .operation_handle
+                .map(|operation_handle| CloseOperationReq { operation_handle })
+        };
+        let answer = self.inner.connection.call_or_undo(call, close).await?;
         check(answer.status)?;
         match answer.operation_handle {
             Some(handle) => Ok(self.attach(handle)),
@@ -246,7 +256,8 @@ impl Session {
         let call = CloseSessionReq {
             session_handle: self.inner.handle,
         };
-        let pending = self.inner.connection.start(call).await;
+        let connection = &self.inner.connection;
+        let pending = connection.start(call, Urgency::Urgent).await;
         self.inner.closed.store(true, Ordering::Relaxed);
         check(pending?.reply().await?.status)
     }
@@ -258,5 +269,17 @@ pub(crate) fn check(status: Status) -> Result<(), Error> {
         Ok(())
     } else {
         Err(ServerError::of_status(status).into())
+    }
+}
+
+/// `None` where the server does not have the method: an older one, or another product.
+pub(crate) fn unless_unknown<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Err(Error::Exception(exception))
+            if exception.kind == Some(ExceptionKind::UNKNOWN_METHOD) =>
+        {
+            Ok(None)
+        }
+        answer => answer.map(Some),
     }
 }

@@ -6,24 +6,17 @@ mod support;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use hs2_client::tcli::*;
 use hs2_client::{
     Auth, ConnectOptions, Connection, Error, ExecuteOptions, Session, SessionOptions, connect,
 };
 use hs2_proto::thrift::{ApplicationException, ExceptionKind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use support::{Login, OPERATION, Reply, Server, ordinary, reply, rows};
+use support::{Login, OPERATION, Reply, Server, numbers as batch, ordinary, reply, rows, texts};
 use tokio::time::{Instant, timeout};
 
 const PLAIN: Login = Login::Plain { check: false };
-
-fn batch(numbers: impl IntoIterator<Item = i32>) -> RecordBatch {
-    let array: ArrayRef = Arc::new(numbers.into_iter().collect::<Int32Array>());
-    RecordBatch::try_from_iter_with_nullable([("n", array, true)]).unwrap()
-}
 
 fn options(login: Login) -> ConnectOptions {
     let auth = match login {
@@ -509,8 +502,7 @@ async fn logs_and_options_of_a_statement() {
     let inner = ordinary(vec![batch(0..1)], false);
     let server = Server::start(PLAIN, move |request, seqid| match request {
         Request::FetchResults(fetch) if fetch.fetch_type == Some(FetchResultsReq::LOG) => {
-            let lines: ArrayRef = Arc::new(StringArray::from(vec!["INFO  : one", "INFO  : two"]));
-            let log = RecordBatch::try_from_iter([("operation_log", lines)]).unwrap();
+            let log = texts(&["INFO  : one", "INFO  : two"]);
             Reply::Message(rows(seqid, &log, false))
         }
         request => inner(request, seqid),

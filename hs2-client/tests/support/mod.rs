@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub)] // Each test file uses its part.
 #![allow(clippy::unwrap_used)] // Helpers of tests, too, fail loudly.
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use bytes::{Bytes, BytesMut};
 use hs2_proto::rowset::arrow::{encode_batch, table_schema};
 use hs2_proto::rowset::write_row_set;
@@ -10,7 +10,7 @@ use hs2_proto::sasl::{Negotiation, Plain, SaslStatus, take_frame, write_frame, w
 use hs2_proto::tcli::*;
 use hs2_proto::thrift::MessageScanner;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,6 +22,8 @@ pub enum Reply {
     Message(Vec<u8>),
     /// These bytes after a while.
     After(Duration, Vec<u8>),
+    /// These bytes when it has become true.
+    When(Arc<AtomicBool>, Vec<u8>),
     /// Nothing.
     Never,
     /// The end of the connection.
@@ -46,6 +48,7 @@ pub struct Server {
     pub seen: Arc<Mutex<Vec<Request>>>,
     /// Connections that were taken.
     pub connections: Arc<AtomicUsize>,
+    refuses: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -58,16 +61,26 @@ impl Server {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),
             connections: Arc::default(),
+            refuses: Arc::default(),
         };
         let (seen, script): (_, Script) = (Arc::clone(&server.seen), Arc::new(script));
         let connections = Arc::clone(&server.connections);
+        let refuses = Arc::clone(&server.refuses);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                if refuses.load(Ordering::Relaxed) {
+                    continue;
+                }
                 connections.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(serve(stream, login, Arc::clone(&script), Arc::clone(&seen)));
             }
         });
         server
+    }
+
+    /// Hangs up on every connection that comes from now on.
+    pub fn refuse(&self) {
+        self.refuses.store(true, Ordering::Relaxed);
     }
 
     pub fn port(&self) -> u16 {
@@ -142,6 +155,12 @@ async fn serve(
             Reply::Message(bytes) => send(&mut stream, login, bytes).await?,
             Reply::After(wait, bytes) => {
                 tokio::time::sleep(wait).await;
+                send(&mut stream, login, bytes).await?;
+            }
+            Reply::When(truth, bytes) => {
+                while !truth.load(Ordering::Relaxed) {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
                 send(&mut stream, login, bytes).await?;
             }
             Reply::Never => {}
@@ -289,4 +308,16 @@ pub fn rows(seqid: i32, batch: &RecordBatch, more: bool) -> Vec<u8> {
     let write = |out: &mut Vec<u8>| write_row_set(out, 0, wire.rows, &columns, layout);
     write_fetch_reply(&mut out, seqid, &Status::SUCCESS, more, Some(write)).unwrap();
     out
+}
+
+/// One column of numbers.
+pub fn numbers(numbers: impl IntoIterator<Item = i32>) -> RecordBatch {
+    let array: ArrayRef = Arc::new(numbers.into_iter().collect::<Int32Array>());
+    RecordBatch::try_from_iter_with_nullable([("n", array, true)]).unwrap()
+}
+
+/// One column of texts, as a log has it.
+pub fn texts(texts: &[&str]) -> RecordBatch {
+    let array: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
+    RecordBatch::try_from_iter([("operation_log", array)]).unwrap()
 }

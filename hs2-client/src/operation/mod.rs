@@ -1,16 +1,20 @@
 //! Operations: statements and metadata calls, from their start to their end.
 
+mod watch;
+
+use crate::connection::{Connection, Urgency};
 use crate::error::{Error, ServerError};
 use crate::results::ResultStream;
-use crate::session::{Inner, check};
+use crate::session::{Inner, check, unless_unknown};
 use hs2_proto::rowset::Cell;
 use hs2_proto::tcli::{
     CancelOperationReq, CloseOperationReq, FetchOrientation, FetchResultsReq,
-    GetOperationStatusReq, GetOperationStatusResp, OperationHandle, OperationState,
+    GetOperationStatusReq, GetOperationStatusResp, GetQueryIdReq, OperationHandle, OperationState,
 };
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
+pub use watch::Event;
 
 /// What holds for one statement only.
 #[derive(Debug, Clone, Default)]
@@ -97,38 +101,36 @@ impl Operation {
     /// # Cancel safety
     /// Safe: the operation goes on.
     pub async fn wait(&self) -> Result<GetOperationStatusResp, Error> {
-        let mut pause = POLL_SLEEP_MIN;
+        let mut poll = Poll::new();
         loop {
-            let asked = Instant::now();
-            let answer = self.status().await?;
-            match answer.operation_state {
-                Some(OperationState::FINISHED) => return Ok(answer),
-                Some(OperationState::ERROR) => return Err(ServerError::of_operation(answer).into()),
-                Some(OperationState::CANCELED) => {
-                    return Err(Error::Cancelled {
-                        reason: answer.error_message,
-                    });
-                }
-                Some(OperationState::TIMEDOUT) => return Err(Error::QueryTimeout),
-                Some(OperationState::CLOSED) => {
-                    return Err(Error::Cancelled {
-                        reason: Some("it was closed".to_owned()),
-                    });
-                }
-                Some(state) if state.is_terminal() => {
-                    let server = self.session.connection.server().to_owned();
-                    return Err(Error::Protocol {
-                        server,
-                        reason: format!("an operation is in the state {state}"),
-                    });
-                }
-                // A server that does not say has not ended it.
-                Some(_) | None => {}
+            if let Some(answer) = self.ended(poll.status(self).await?)? {
+                return Ok(answer);
             }
-            if asked.elapsed() < LONG_POLL_MIN {
-                sleep(pause).await;
-                pause = (pause * 2).min(POLL_SLEEP_MAX);
-            }
+            poll.pause().await;
+        }
+    }
+
+    /// What an answer means: `None` while it runs, the answer when it has finished, an error for every other end.
+    fn ended(
+        &self,
+        answer: GetOperationStatusResp,
+    ) -> Result<Option<GetOperationStatusResp>, Error> {
+        match answer.operation_state {
+            Some(OperationState::FINISHED) => Ok(Some(answer)),
+            Some(OperationState::ERROR) => Err(ServerError::of_operation(answer).into()),
+            Some(OperationState::CANCELED) => Err(Error::Cancelled {
+                reason: answer.error_message,
+            }),
+            Some(OperationState::TIMEDOUT) => Err(Error::QueryTimeout),
+            Some(OperationState::CLOSED) => Err(Error::Cancelled {
+                reason: Some("it was closed".to_owned()),
+            }),
+            Some(state) if state.is_terminal() => Err(Error::Protocol {
+                server: self.session.connection.server().to_owned(),
+                reason: format!("an operation is in the state {state}"),
+            }),
+            // A server that does not say has not ended it.
+            Some(_) | None => Ok(None),
         }
     }
 
@@ -141,6 +143,21 @@ impl Operation {
     /// The operation is closed.
     pub async fn into_results(self) -> Result<ResultStream, Error> {
         let answer = self.wait().await?;
+        self.finished_results(&answer).await
+    }
+
+    /// Reads the rows of an operation that has finished, as `answer`, the last one of [`Operation::wait`] or
+    /// [`Operation::watch`], says.
+    ///
+    /// # Errors
+    /// As [`Operation::into_results`].
+    ///
+    /// # Cancel safety
+    /// The operation is closed.
+    pub async fn finished_results(
+        self,
+        answer: &GetOperationStatusResp,
+    ) -> Result<ResultStream, Error> {
         if !answer.has_result_set.unwrap_or(self.handle.has_result_set) {
             return Err(Error::NoResultSet);
         }
@@ -148,22 +165,42 @@ impl Operation {
     }
 
     /// Stops it. It stays in the server, in the state CANCELED, until it is closed. Nothing happens to one that has
-    /// ended. While another call waits for its answer on the same connection, this one waits behind it.
+    /// ended. Calls of the connection that wait for their answers do not hold it back: it goes over a second
+    /// connection then, where the server takes one.
     ///
     /// # Errors
     /// [`Error::Server`] when it is not known, or what ended the connection.
     ///
     /// # Cancel safety
-    /// Safe.
+    /// Safe: it is stopped unless the call had not been sent yet.
     pub async fn cancel(&self) -> Result<(), Error> {
-        let answer = self
-            .session
-            .connection
-            .call(CancelOperationReq {
-                operation_handle: self.handle,
-            })
-            .await?;
-        check(answer.status)
+        self.canceller().cancel().await
+    }
+
+    /// What stops the operation from elsewhere: from another task, while this one waits for rows.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        Canceller {
+            connection: self.session.connection.clone(),
+            handle: self.handle,
+        }
+    }
+
+    /// The engine's own name of the query, where the server has one (Hive 3 and later).
+    ///
+    /// # Errors
+    /// What ended the connection. Hive closes the connection when the operation is not known.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn query_id(&self) -> Result<Option<String>, Error> {
+        let call = GetQueryIdReq {
+            operation_handle: self.handle,
+        };
+        let answer = unless_unknown(self.session.connection.call(call).await)?;
+        Ok(answer
+            .map(|answer| answer.query_id)
+            .filter(|id| !id.is_empty()))
     }
 
     /// The lines of its log that were not read yet; none when there are no more now.
@@ -206,11 +243,65 @@ impl Operation {
         let pending = self
             .session
             .connection
-            .start(CloseOperationReq {
-                operation_handle: self.handle,
-            })
+            .start(
+                CloseOperationReq {
+                    operation_handle: self.handle,
+                },
+                Urgency::Urgent,
+            )
             .await;
         self.closed = true;
         check(pending?.reply().await?.status)
+    }
+}
+
+/// Stops an operation; see [`Operation::canceller`]. It keeps the connection open, not the operation.
+#[derive(Debug, Clone)]
+pub struct Canceller {
+    connection: Connection,
+    handle: OperationHandle,
+}
+
+impl Canceller {
+    /// As [`Operation::cancel`].
+    ///
+    /// # Errors
+    /// As [`Operation::cancel`].
+    ///
+    /// # Cancel safety
+    /// As [`Operation::cancel`].
+    pub async fn cancel(&self) -> Result<(), Error> {
+        let call = CancelOperationReq {
+            operation_handle: self.handle,
+        };
+        check(self.connection.call_urgently(call).await?.status)
+    }
+}
+
+/// Asks for the status again and again, at a pace that suits the server.
+struct Poll {
+    asked: Instant,
+    pause: Duration,
+}
+
+impl Poll {
+    fn new() -> Self {
+        Self {
+            asked: Instant::now(),
+            pause: POLL_SLEEP_MIN,
+        }
+    }
+
+    async fn status(&mut self, operation: &Operation) -> Result<GetOperationStatusResp, Error> {
+        self.asked = Instant::now();
+        operation.status().await
+    }
+
+    /// Waits where the server has not.
+    async fn pause(&mut self) {
+        if self.asked.elapsed() < LONG_POLL_MIN {
+            sleep(self.pause).await;
+            self.pause = (self.pause * 2).min(POLL_SLEEP_MAX);
+        }
     }
 }
