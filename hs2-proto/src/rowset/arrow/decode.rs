@@ -5,16 +5,17 @@ use super::schema::arrow_schema;
 use crate::rowset::{Column, ColumnKind, RowSet};
 use crate::tcli::TableSchema;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType,
+    ArrowPrimitiveType, Date32Type, Decimal128Type, DurationMicrosecondType,
+    DurationMillisecondType, DurationNanosecondType, DurationSecondType, Float32Type, Float64Type,
+    Int8Type, Int16Type, Int32Type, Int64Type, IntervalYearMonthType, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, NullArray, PrimitiveArray, RecordBatch,
     RecordBatchOptions, StringArray,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
-use arrow_schema::{ArrowError, DataType, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, IntervalUnit, SchemaRef, TimeUnit};
 use std::sync::Arc;
 
 /// Why rows are not what their schema says.
@@ -187,20 +188,31 @@ fn array(source: &Source<'_>) -> Result<ArrayRef, BatchError> {
         (DataType::Date32, ColumnKind::String) => {
             parsed::<Date32Type>(source, |text| i32::try_from(parse::date(text)?).ok())?
         }
-        (DataType::Timestamp(unit, _), ColumnKind::String) => match unit {
-            TimeUnit::Second => {
-                parsed::<TimestampSecondType>(source, |text| parse::timestamp(text, *unit))?
+        (DataType::Timestamp(unit, zone), ColumnKind::String) => {
+            let (unit, zoned, mut last_zone) = (*unit, zone.is_some(), None);
+            let parse = |text: &[u8]| match zoned {
+                true => parse::zoned_timestamp(text, unit, &mut last_zone),
+                false => parse::timestamp(text, unit),
+            };
+            match unit {
+                TimeUnit::Second => parsed::<TimestampSecondType>(source, parse)?,
+                TimeUnit::Millisecond => parsed::<TimestampMillisecondType>(source, parse)?,
+                TimeUnit::Microsecond => parsed::<TimestampMicrosecondType>(source, parse)?,
+                TimeUnit::Nanosecond => parsed::<TimestampNanosecondType>(source, parse)?,
             }
-            TimeUnit::Millisecond => {
-                parsed::<TimestampMillisecondType>(source, |text| parse::timestamp(text, *unit))?
+        }
+        (DataType::Interval(IntervalUnit::YearMonth), ColumnKind::String) => {
+            parsed::<IntervalYearMonthType>(source, parse::year_month)?
+        }
+        (DataType::Duration(unit), ColumnKind::String) => {
+            let parse = |text: &[u8]| parse::day_time(text, *unit);
+            match unit {
+                TimeUnit::Second => parsed::<DurationSecondType>(source, parse)?,
+                TimeUnit::Millisecond => parsed::<DurationMillisecondType>(source, parse)?,
+                TimeUnit::Microsecond => parsed::<DurationMicrosecondType>(source, parse)?,
+                TimeUnit::Nanosecond => parsed::<DurationNanosecondType>(source, parse)?,
             }
-            TimeUnit::Microsecond => {
-                parsed::<TimestampMicrosecondType>(source, |text| parse::timestamp(text, *unit))?
-            }
-            TimeUnit::Nanosecond => {
-                parsed::<TimestampNanosecondType>(source, |text| parse::timestamp(text, *unit))?
-            }
-        },
+        }
         (DataType::Decimal128(precision, scale), ColumnKind::String) => {
             let limit = 10u128.pow(u32::from(*precision).min(38));
             let parse = |text: &[u8]| {
@@ -294,7 +306,7 @@ fn elements(source: &Source<'_>) -> Result<(OffsetBuffer<i32>, Buffer), BatchErr
 
 fn parsed<T: ArrowPrimitiveType>(
     source: &Source<'_>,
-    parse: impl Fn(&[u8]) -> Option<T::Native>,
+    mut parse: impl FnMut(&[u8]) -> Option<T::Native>,
 ) -> Result<ArrayRef, BatchError> {
     let column = source.column;
     let nulls = arrow_nulls(column);

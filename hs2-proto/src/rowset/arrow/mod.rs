@@ -1,7 +1,7 @@
 //! Arrow arrays to and from the columns of the wire (feature `arrow`).
 //!
 //! What Hive has no column kind for travels as text: decimals, dates, timestamps, intervals, and complex types
-//! in Hive's JSON-like form. The field metadata entry [`HIVE_TYPE`] says what Arrow's types cannot: `varchar(20)`,
+//! in Hive's JSON-like form. All but the last become Arrow's own types again. The field metadata entry [`HIVE_TYPE`] says what Arrow's types cannot: `varchar(20)`,
 //! `char(10)`, `timestamp with local time zone`, `interval_year_month`, or `map<string,int>` for text that is one.
 
 mod civil;

@@ -154,8 +154,10 @@ fn of_data_type(data_type: &DataType) -> Described {
     (type_id, None)
 }
 
-/// The Arrow schema of a described result: what [`BatchDecoder`](super::BatchDecoder) makes batches of. What has
-/// no Arrow type of its own is text with its [`HIVE_TYPE`].
+/// The Arrow schema of a described result: what [`BatchDecoder`](super::BatchDecoder) makes batches of. Timestamps
+/// and intervals of days count in `timestamp_unit`; a timestamp with local time zone is an instant, in UTC. What has
+/// no Arrow type of its own is text with its [`HIVE_TYPE`]: complex types, since a server does not tell the types of
+/// their elements, and decimals of more than 38 digits or of unknown precision.
 #[must_use]
 pub fn arrow_schema(schema: &TableSchema, timestamp_unit: TimeUnit) -> Schema {
     Schema::new(
@@ -201,6 +203,9 @@ fn arrow_type(
         TypeId::BINARY => DataType::Binary,
         TypeId::DATE => DataType::Date32,
         TypeId::NULL => DataType::Null,
+        TypeId::INTERVAL_YEAR_MONTH => DataType::Interval(IntervalUnit::YearMonth),
+        TypeId::INTERVAL_DAY_TIME => DataType::Duration(timestamp_unit),
+        TypeId::TIMESTAMP_LOCAL_TZ => DataType::Timestamp(timestamp_unit, Some("UTC".into())),
         TypeId::DECIMAL => {
             let precision = number(TypeQualifiers::PRECISION).and_then(|n| u8::try_from(n).ok());
             let scale = number(TypeQualifiers::SCALE).and_then(|n| i8::try_from(n).ok());
@@ -225,8 +230,6 @@ fn arrow_type(
         TypeId::MAP => Some("map".to_owned()),
         TypeId::STRUCT => Some("struct".to_owned()),
         TypeId::UNION => Some("uniontype".to_owned()),
-        TypeId::INTERVAL_YEAR_MONTH => Some("interval_year_month".to_owned()),
-        TypeId::INTERVAL_DAY_TIME => Some("interval_day_time".to_owned()),
         TypeId::TIMESTAMP_LOCAL_TZ => Some("timestamp with local time zone".to_owned()),
         _ => None,
     };
@@ -387,8 +390,12 @@ mod tests {
             with_words(DataType::Utf8, "varchar(20)"),
             with_words(DataType::Utf8, "char(3)"),
             with_words(DataType::Utf8, "array"),
-            with_words(DataType::Utf8, "interval_day_time"),
-            with_words(DataType::Utf8, "timestamp with local time zone"),
+            plain(DataType::Interval(IntervalUnit::YearMonth)),
+            plain(DataType::Duration(unit)),
+            with_words(
+                DataType::Timestamp(unit, Some("UTC".into())),
+                "timestamp with local time zone",
+            ),
             with_words(DataType::Utf8, "decimal(76,2)"),
         ];
         let schema = Schema::new(fields);
