@@ -128,13 +128,30 @@ fn reason_text(reason: Option<&str>) -> String {
 }
 
 impl Error {
-    /// The SQLSTATE of the server's answer, where it gave one.
+    /// The SQLSTATE: the server's own where it gave one, else what Hive's driver or the standard has for what the
+    /// client found out by itself.
     #[must_use]
     pub fn sql_state(&self) -> Option<&str> {
-        match self {
-            Self::Server(error) => error.sql_state.as_deref(),
-            _ => None,
-        }
+        Some(match self {
+            Self::Server(error) => return error.sql_state.as_deref(),
+            Self::AllFailed(attempts) => {
+                return attempts
+                    .last()
+                    .and_then(|attempt| attempt.error.sql_state());
+            }
+            Self::Connect { .. } | Self::Discovery(_) => "08001",
+            Self::LoginTimeout { .. }
+            | Self::Timeout { .. }
+            | Self::Closed { .. }
+            | Self::Protocol { .. } => "08S01",
+            Self::LoginRefused { .. } => "28000",
+            Self::Cancelled { .. } => "HY008",
+            Self::QueryTimeout => "HYT00",
+            Self::Batch(_) => "HY000",
+            Self::NoResultSet => "02000",
+            Self::Exception(_) | Self::Unsupported(_) => "0A000",
+            Self::Url(_) => "HY000",
+        })
     }
 
     /// True when another server of the same fleet may do better. A refused login is final, and so is a request that

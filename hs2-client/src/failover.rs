@@ -2,7 +2,7 @@
 
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::options::{Auth, ConnectOptions, SessionOptions};
+use crate::options::{Auth, ConnectOptions, PROXY_USER, SessionOptions};
 use crate::session::Session;
 use discovery::{Discovery, JdbcUrl};
 
@@ -180,9 +180,9 @@ fn with_url(
     }
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     session.confs.extend(url.hive_confs().iter().map(owned));
-    session.confs.extend(
-        var("hive.server2.proxy.user").map(|user| owned(("hive.server2.proxy.user", user))),
-    );
+    if let Some(user) = var(PROXY_USER) {
+        session.proxy_user = Some(user.to_owned());
+    }
     session.vars.extend(url.hive_vars().iter().map(owned));
     if let Some(rows) = var("fetchSize") {
         session.fetch_rows = match rows.parse() {
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn the_url_counts_before_the_options() {
         let (connect, session) =
-            with("jdbc:hive2://h/sales;user=me;password=pw;fetchSize=7?a=b#c=d").unwrap();
+            with("jdbc:hive2://h/sales;user=me;password=pw;fetchSize=7;hive.server2.proxy.user=you?a=b#c=d").unwrap();
         assert_eq!(
             connect.auth,
             Auth::Plain {
@@ -226,6 +226,7 @@ mod tests {
             ("set:hiveconf:a", "b"),
             ("set:hivevar:c", "d"),
             ("use:database", "sales"),
+            ("hive.server2.proxy.user", "you"),
         ];
         assert_eq!(
             configuration,

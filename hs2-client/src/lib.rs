@@ -35,6 +35,7 @@
 mod connection;
 mod error;
 mod failover;
+mod metadata;
 mod operation;
 mod options;
 mod results;
@@ -44,10 +45,14 @@ mod transport;
 pub use connection::Connection;
 pub use error::{Attempt, Error, ServerError};
 pub use failover::connect;
+pub use metadata::{ColumnPattern, TableName, TablePattern};
 pub use operation::{Canceller, Event, ExecuteOptions, Operation};
 pub use options::{Auth, ConnectOptions, SessionOptions};
 pub use results::ResultStream;
 pub use session::Session;
+
+/// The unit of timestamps, for [`SessionOptions`].
+pub use arrow_schema::TimeUnit;
 
 /// The calls and types of the protocol, for [`Session::operation`] and [`Operation::status`].
 pub use hs2_proto::tcli;

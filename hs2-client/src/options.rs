@@ -1,5 +1,6 @@
 //! How to connect, and what a session begins with.
 
+use arrow_schema::TimeUnit;
 use hs2_proto::tcli::ProtocolVersion;
 use std::fmt;
 use std::time::Duration;
@@ -44,6 +45,9 @@ impl fmt::Debug for Auth {
     }
 }
 
+/// Hive's name of the user to act for, in URLs and in OpenSession.
+pub(crate) const PROXY_USER: &str = "hive.server2.proxy.user";
+
 /// What a server expects in the place of an empty user or password.
 pub(crate) const ANONYMOUS: &str = "anonymous";
 
@@ -84,8 +88,17 @@ pub struct SessionOptions {
     pub confs: Vec<(String, String)>,
     /// Variables for `${name}` in statements.
     pub vars: Vec<(String, String)>,
+    /// The user to act for, where the server lets the one who logs in do that (`hive.server2.proxy.user`).
+    pub proxy_user: Option<String>,
     /// Rows asked for at a time: 10,000 by default, which is also Hive's limit. A server may give fewer.
     pub fetch_rows: i64,
+    /// How large an answer with rows should be at most: 32 MiB by default. Where the rows are so wide that
+    /// [`fetch_rows`](Self::fetch_rows) of them are more, fewer are asked for from the second answer on.
+    pub fetch_bytes: usize,
+    /// What timestamps and intervals of days count in. Microseconds, the default, hold every year that Hive has and
+    /// all digits of Spark, and drop digits below; nanoseconds keep all nine digits of Hive, and a time outside of
+    /// the years 1677 to 2262 is an error.
+    pub timestamp_unit: TimeUnit,
     /// The newest protocol version to speak. A server may choose a lower one.
     pub protocol_version: ProtocolVersion,
 }
@@ -96,7 +109,10 @@ impl Default for SessionOptions {
             database: None,
             confs: Vec::new(),
             vars: Vec::new(),
+            proxy_user: None,
             fetch_rows: 10_000,
+            fetch_bytes: 32 << 20,
+            timestamp_unit: TimeUnit::Microsecond,
             protocol_version: ProtocolVersion::LATEST,
         }
     }
@@ -117,6 +133,15 @@ impl SessionOptions {
             .database
             .iter()
             .map(|database| ("use:database".to_owned(), database.clone()));
-        confs.chain(vars).chain(database).collect()
+        // Servers look for it under its plain name only.
+        let proxy_user = self
+            .proxy_user
+            .iter()
+            .map(|user| (PROXY_USER.to_owned(), user.clone()));
+        confs
+            .chain(vars)
+            .chain(database)
+            .chain(proxy_user)
+            .collect()
     }
 }

@@ -5,10 +5,11 @@ use crate::error::{Error, ServerError};
 use crate::operation::{ExecuteOptions, Operation};
 use crate::options::{ANONYMOUS, Auth, SessionOptions};
 use crate::results::ResultStream;
+use arrow_schema::TimeUnit;
 use hs2_proto::tcli::{
     Call, CloseOperationReq, CloseSessionReq, ExecuteStatementReq, GetInfoReq, GetInfoType,
     GetInfoValue, HandleResp, OpenSessionReq, OpenSessionResp, OperationHandle, ProtocolVersion,
-    SessionHandle, Status,
+    SessionHandle, SetClientInfoReq, Status,
 };
 use hs2_proto::thrift::{ExceptionKind, StringMap};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub(crate) struct Inner {
     version: ProtocolVersion,
     configuration: StringMap,
     pub(crate) fetch_rows: i64,
+    pub(crate) fetch_bytes: usize,
+    pub(crate) timestamp_unit: TimeUnit,
     closed: AtomicBool,
 }
 
@@ -81,6 +84,8 @@ impl Session {
                 .negotiate(answer.server_protocol_version),
             configuration: answer.configuration.unwrap_or_default(),
             fetch_rows: options.fetch_rows.max(1),
+            fetch_bytes: options.fetch_bytes,
+            timestamp_unit: options.timestamp_unit,
             closed: AtomicBool::new(false),
         };
         Ok(Self {
@@ -189,8 +194,26 @@ impl Session {
         self.execute(statement).await?.into_results().await
     }
 
-    /// Makes any call that begins an operation: the metadata calls of [`hs2_proto::tcli`], with
-    /// [`Session::handle`] in them.
+    /// Runs a statement that gives no rows and waits for its end. Says how many rows it has inserted, changed or
+    /// deleted, where the server tells (Hive 3 and later). Rows that there are nevertheless are not read.
+    ///
+    /// # Errors
+    /// As [`Session::execute`] and [`Operation::wait`].
+    ///
+    /// # Cancel safety
+    /// As [`Session::execute`].
+    pub async fn run(&self, statement: impl Into<String>) -> Result<Option<u64>, Error> {
+        let operation = self.execute(statement).await?;
+        let answer = operation.wait().await?;
+        operation.close().await?;
+        // Servers that do not count say -1.
+        Ok(answer
+            .num_modified_rows
+            .and_then(|rows| u64::try_from(rows).ok()))
+    }
+
+    /// Makes any call that begins an operation, with [`Session::handle`] in it; the metadata calls have methods of
+    /// their own.
     ///
     /// # Errors
     /// As [`Session::execute`].
@@ -242,6 +265,28 @@ impl Session {
             .await?;
         check(answer.status)?;
         Ok(answer.info_value)
+    }
+
+    /// Tells the server about this program, for its logs and web pages: Hive knows `ApplicationName`. Says whether the
+    /// server took it: servers before Hive 3 do not have the call.
+    ///
+    /// # Errors
+    /// [`Error::Server`] when the server refuses, or what ended the connection.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn set_client_info(
+        &self,
+        entries: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<bool, Error> {
+        let call = SetClientInfoReq {
+            session_handle: self.inner.handle,
+            configuration: Some(entries.into_iter().collect()),
+        };
+        match unless_unknown(self.inner.connection.call(call).await)? {
+            Some(answer) => check(answer.status).map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// Closes the session and waits for the server's word. Operations of it that still live cannot be used any
