@@ -37,16 +37,7 @@ pub(crate) fn register(
 ) -> Result<NewRegistration, NodeError> {
     let endpoint = published_endpoint(&config.bind_host, address)?;
     let data = if config.zookeeper_publish_configs {
-        InstanceData::Configs(Box::new(Published {
-            instance_uri: Some(endpoint.clone()),
-            bind_host: Some(endpoint.host().to_owned()),
-            transport_mode: Some(TransportMode::Binary),
-            thrift_port: Some(endpoint.port()),
-            sasl_qop: Some("auth".to_owned()),
-            authentication: Some(config.authentication.clone()),
-            use_ssl: Some(false),
-            ..Published::default()
-        }))
+        InstanceData::Configs(Box::new(published(config, &endpoint)))
     } else {
         InstanceData::HostPort(endpoint.clone())
     };
@@ -60,6 +51,32 @@ pub(crate) fn register(
         namespace: namespace(config)?,
         instance,
     })
+}
+
+/// Hive's pairs. They name one transport: where a node has both, that is the binary one.
+fn published(config: &Config, endpoint: &Endpoint) -> Published {
+    let common = Published {
+        instance_uri: Some(endpoint.clone()),
+        bind_host: Some(endpoint.host().to_owned()),
+        authentication: Some(config.authentication.as_str().to_owned()),
+        use_ssl: Some(config.tls),
+        ..Published::default()
+    };
+    if config.transport_mode.has_binary() {
+        Published {
+            transport_mode: Some(TransportMode::Binary),
+            thrift_port: Some(endpoint.port()),
+            sasl_qop: Some("auth".to_owned()),
+            ..common
+        }
+    } else {
+        Published {
+            transport_mode: Some(TransportMode::Http),
+            http_port: Some(endpoint.port()),
+            http_path: Some(config.http_path.trim_matches('/').to_owned()),
+            ..common
+        }
+    }
 }
 
 /// The ensemble of the settings.

@@ -10,10 +10,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
-use crate::config::Config;
+use crate::auth::Authenticator;
+use crate::config::{Config, TransportMode};
 use crate::drain::{NewRegistration, register};
 use crate::engine::Engine;
-use crate::listener;
+use crate::listener::{self, Port, SecurityError};
 use crate::operation::Runner;
 use crate::service::Service;
 use crate::spool::{SpoolDir, SpoolError};
@@ -23,10 +24,11 @@ use crate::spool::{SpoolDir, SpoolError};
 /// Dropped, it stops at once. To leave in good order there is [`Node::drain`].
 #[derive(Debug)]
 pub struct Node {
-    address: SocketAddr,
+    /// The first is the one that it is known by; there is always one.
+    addresses: Vec<SocketAddr>,
     service: Arc<Service>,
     stop: watch::Sender<bool>,
-    port: Option<JoinHandle<()>>,
+    ports: Vec<JoinHandle<()>>,
     housekeeping: JoinHandle<()>,
     registration: Option<Registration>,
 }
@@ -48,6 +50,9 @@ pub enum NodeError {
     /// The folder for results cannot be had.
     #[error(transparent)]
     Spool(#[from] SpoolError),
+    /// The certificate, or the check of passwords, cannot be had.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     /// The registration's settings name no ensemble, namespace, address or version.
     #[error("cannot register: {0}")]
     Settings(String),
@@ -73,47 +78,69 @@ impl Node {
     /// now; to be found there is [`Node::register`].
     ///
     /// # Errors
-    /// The port or the folder for results cannot be had.
+    /// The ports, the folder for results, or the certificate cannot be had, or the settings choose a check of passwords
+    /// that cannot be made.
     pub async fn start(
         config: Config,
         version: &str,
         engine: Arc<dyn Engine>,
     ) -> Result<Self, NodeError> {
+        Self::start_with(config, version, engine, None).await
+    }
+
+    /// Starts to listen, with a check of passwords of the program's own: it is asked where
+    /// `hive.server2.authentication` is CUSTOM.
+    ///
+    /// # Errors
+    /// The ports, the folder for results, the certificate or the check of passwords cannot be had.
+    pub async fn start_with(
+        config: Config,
+        version: &str,
+        engine: Arc<dyn Engine>,
+        authenticator: Option<Arc<dyn Authenticator>>,
+    ) -> Result<Self, NodeError> {
         let scratch = config.scratch_folder();
         let spool = tokio::task::spawn_blocking(move || SpoolDir::open(&scratch)).await;
         let spool = spool.map_err(|error| NodeError::Settings(error.to_string()))??;
-        let (host, port) = (config.bind_host.clone(), config.port);
-        let listen = |source| NodeError::Listen {
-            address: format!("{host}:{port}"),
-            source,
-        };
-        let listener = TcpListener::bind((host.as_str(), port))
-            .await
-            .map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let listeners = listen(&config).await?;
         let runner = Runner::new(
             spool,
             config.operations_running_max,
             config.operations_waiting_max,
         );
         let service = Arc::new(Service::new(config, version.to_owned(), engine, runner));
+        let port = Port::new(Arc::clone(&service), authenticator)?;
         let (stop, stopped) = watch::channel(false);
-        let port = tokio::spawn(listener::serve(listener, Arc::clone(&service), stopped));
+        let mut addresses = Vec::new();
+        let mut ports = Vec::new();
+        for (address, listener) in listeners {
+            addresses.push(address);
+            let serving = listener::serve(listener, Arc::clone(&port), stopped.clone());
+            ports.push(tokio::spawn(serving));
+        }
         let housekeeping = tokio::spawn(close_idle(Arc::clone(&service)));
         Ok(Self {
-            address,
+            addresses,
             service,
             stop,
-            port: Some(port),
+            ports,
             housekeeping,
             registration: None,
         })
     }
 
-    /// Where it listens.
+    /// Where it listens: the address that it is known by. In the mode `all` there may be another port, for which see
+    /// [`Node::addresses`].
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> SocketAddr {
+        let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
+        self.addresses.first().copied().unwrap_or(unspecified)
+    }
+
+    /// Every address where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// How many sessions are open, as it changes.
@@ -133,7 +160,7 @@ impl Node {
             ensemble,
             namespace,
             instance,
-        } = register(&self.service.config, &self.service.version, self.address)?;
+        } = register(&self.service.config, &self.service.version, self.address())?;
         let registration = Registration::register(&ensemble, &namespace, &instance).await;
         let registration = registration.map_err(|error| NodeError::Register(Box::new(error)))?;
         let mut state = registration.state();
@@ -215,7 +242,7 @@ impl Node {
         self.stop.send_replace(true);
         self.service.leave();
         self.service.sessions.close_all();
-        if let Some(port) = self.port.take() {
+        for port in std::mem::take(&mut self.ports) {
             // A panic there is logged by the runtime; the node ends all the same.
             let _ = port.await;
         }
@@ -228,6 +255,27 @@ impl Drop for Node {
         self.housekeeping.abort();
         self.service.sessions.close_all();
     }
+}
+
+/// The ports of the settings, the one that the node is known by first.
+async fn listen(config: &Config) -> Result<Vec<(SocketAddr, TcpListener)>, NodeError> {
+    let mut ports = match config.transport_mode {
+        TransportMode::Binary => vec![config.port],
+        TransportMode::Http => vec![config.http_port],
+        TransportMode::All => vec![config.port, config.http_port],
+    };
+    ports.dedup();
+    let mut listeners = Vec::new();
+    for port in ports {
+        let failed = |source| NodeError::Listen {
+            address: format!("{}:{port}", config.bind_host),
+            source,
+        };
+        let listener = TcpListener::bind((config.bind_host.as_str(), port)).await;
+        let listener = listener.map_err(failed)?;
+        listeners.push((listener.local_addr().map_err(failed)?, listener));
+    }
+    Ok(listeners)
 }
 
 async fn deregister(registration: Option<Registration>) {

@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::config::{Authentication, Config};
 use crate::engine::{EngineSession, SessionOptions};
 use crate::error::Failure;
 use crate::handle::same_secret;
 use crate::operation::Operation;
+use crate::quota::SessionTicket;
+use crate::service::Client;
 
 /// Open sessions of a node, at most. One costs a few kilobytes, and may outlive its connection.
 pub(crate) const SESSIONS_MAX: usize = 10_000;
@@ -29,6 +31,8 @@ pub(crate) struct Session {
     pub(crate) engine: Arc<dyn EngineSession>,
     closed: watch::Sender<bool>,
     used: Mutex<Instant>,
+    /// What it counts as, for its user and address.
+    _ticket: SessionTicket,
 }
 
 impl Session {
@@ -37,6 +41,7 @@ impl Session {
         version: ProtocolVersion,
         user: String,
         engine: Arc<dyn EngineSession>,
+        ticket: SessionTicket,
     ) -> Arc<Self> {
         let (closed, used) = (watch::Sender::new(false), Mutex::new(Instant::now()));
         Arc::new(Self {
@@ -46,6 +51,7 @@ impl Session {
             engine,
             closed,
             used,
+            _ticket: ticket,
         })
     }
 
@@ -305,14 +311,24 @@ pub(crate) struct SessionRequest {
 }
 
 impl SessionRequest {
-    /// Reads a request. `identity` is who has logged in; without a login, the request says who it is.
+    /// Reads a request. The client is who has logged in; without a login, the request says who it is. For whom else it
+    /// acts, the request or the connection says, if it may.
     ///
     /// The keys of its configuration, as Hive reads them: `set:hiveconf:k` and plain `k` are settings,
     /// `set:hivevar:k` variables, `use:database` the first database. What else a SET command could set (`set:system:`,
     /// `set:env:`, `set:metaconf:`) has no meaning here and is logged. Names that nobody knows are accepted.
-    pub(crate) fn read(request: &OpenSessionReq, identity: Option<&str>, config: &Config) -> Self {
+    pub(crate) fn read(
+        request: &OpenSessionReq,
+        client: &Client,
+        config: &Config,
+    ) -> Result<Self, Failure> {
         let named = request.username.as_deref().filter(|name| !name.is_empty());
-        let user = identity.or(named).unwrap_or("anonymous").to_owned();
+        let user = client
+            .identity
+            .as_deref()
+            .or(named)
+            .unwrap_or("anonymous")
+            .to_owned();
         let mut options = SessionOptions {
             user,
             ..SessionOptions::default()
@@ -334,12 +350,10 @@ impl SessionRequest {
                 _ => drop(options.conf.insert(key.to_owned(), value.clone())),
             }
         }
-        if let Some(proxied) = options
-            .conf
-            .get(PROXY_USER)
-            .filter(|name| config.user_substitution && !name.is_empty())
-        {
-            options.user.clone_from(proxied);
+        let proxied = options.conf.get(PROXY_USER).or(client.do_as.as_ref());
+        if let Some(proxied) = proxied.filter(|name| !name.is_empty()) {
+            check_proxy(&options.user, proxied, config)?;
+            options.user = proxied.clone();
         }
         let asked = options
             .conf
@@ -349,11 +363,31 @@ impl SessionRequest {
         let fetch_size = asked
             .unwrap_or(config.fetch_size_default)
             .min(config.fetch_size_max);
-        Self {
+        Ok(Self {
             options,
             fetch_size,
-        }
+        })
     }
+}
+
+/// Says whether a user may open a session for another one. Where nobody proves who they are, nobody needs to ask.
+fn check_proxy(user: &str, proxied: &str, config: &Config) -> Result<(), Failure> {
+    // Hive's words.
+    if !config.user_substitution {
+        let text = "Proxy user substitution is not allowed";
+        return Err(Failure::new("08S01", text));
+    }
+    let believed = matches!(
+        config.authentication,
+        Authentication::None | Authentication::NoSasl
+    );
+    if believed || user == proxied || config.proxy_users.allow(user, proxied) {
+        return Ok(());
+    }
+    let text = format!(
+        "Failed to validate proxy privilege of {user} for {proxied}: set hadoop.proxyuser.{user}.users"
+    );
+    Err(Failure::new("08S01", text))
 }
 
 /// A name without the backquotes around it.
@@ -372,14 +406,27 @@ fn unquoted(name: &str) -> String {
 mod tests {
     use super::*;
 
+    fn client(identity: Option<&str>) -> Client {
+        let peer = "127.0.0.1:1".parse().unwrap();
+        Client::new(peer, identity.map(str::to_owned))
+    }
+
     fn read(pairs: &[(&str, &str)], identity: Option<&str>) -> SessionRequest {
+        try_read(pairs, &client(identity), &Config::default()).unwrap()
+    }
+
+    fn try_read(
+        pairs: &[(&str, &str)],
+        client: &Client,
+        config: &Config,
+    ) -> Result<SessionRequest, Failure> {
         let request = OpenSessionReq {
             client_protocol: ProtocolVersion::V10,
             username: Some("os-login".to_owned()),
             password: None,
             configuration: Some(pairs.iter().map(|(key, value)| (*key, *value)).collect()),
         };
-        SessionRequest::read(&request, identity, &Config::default())
+        SessionRequest::read(&request, client, config)
     }
 
     #[test]
@@ -430,14 +477,41 @@ mod tests {
             password: None,
             configuration: None,
         };
-        let strict = Config {
-            user_substitution: false,
-            ..Config::default()
+        let anonymous = SessionRequest::read(&request, &client(None), &Config::default());
+        assert_eq!(anonymous.unwrap().options.user, "anonymous");
+    }
+
+    #[test]
+    fn who_may_act_for_others_the_settings_say() {
+        let mut config = Config::default();
+        let said = |config: &Config, user: &str, pairs: &[(&str, &str)], do_as: Option<&str>| {
+            let mut client = client(Some(user));
+            client.do_as = do_as.map(str::to_owned);
+            let read = try_read(pairs, &client, config);
+            read.map_or_else(|failure| failure.message, |request| request.options.user)
         };
-        assert_eq!(
-            SessionRequest::read(&request, None, &strict).options.user,
-            "anonymous"
-        );
+        let king = [(PROXY_USER, "king")];
+        assert_eq!(said(&config, "scott", &[], Some("king")), "king");
+        config
+            .apply_text("hive.server2.authentication = LDAP\nhadoop.proxyuser.hue.users = king")
+            .unwrap();
+        assert_eq!(said(&config, "hue", &king, None), "king");
+        assert_eq!(said(&config, "hue", &[], Some("king")), "king");
+        assert_eq!(said(&config, "scott", &[], Some("scott")), "scott");
+        for (user, pairs, do_as) in [
+            ("hue", &[][..], Some("scott")),
+            ("scott", &king[..], None),
+            ("scott", &king[..], Some("scott")),
+        ] {
+            let refused = said(&config, user, pairs, do_as);
+            let beginning = format!("Failed to validate proxy privilege of {user} for ");
+            assert!(refused.starts_with(&beginning), "{refused}");
+        }
+        config
+            .apply_text("hive.server2.allow.user.substitution = false")
+            .unwrap();
+        let refused = said(&config, "hue", &king, None);
+        assert_eq!(refused, "Proxy user substitution is not allowed");
     }
 
     #[test]

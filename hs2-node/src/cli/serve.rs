@@ -57,7 +57,7 @@ impl Arguments {
         }
         if let Some((host, port)) = &self.bind {
             config.bind_host.clone_from(host);
-            config.port = *port;
+            config.set_port(*port);
         }
         if let Some(warehouse) = &self.warehouse {
             config.warehouse = Some(warehouse.clone());

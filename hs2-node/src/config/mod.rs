@@ -20,12 +20,14 @@
 //! ```
 
 mod file;
+mod security;
 mod value;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use value::{boolean, bytes, count, duration, one_of, path, port, text, word};
+pub use security::{Authentication, LdapConfig, ProxyUsers, TransportMode};
+use value::{boolean, bytes, count, duration, limit, path, port, text};
 
 /// The settings of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +36,28 @@ use value::{boolean, bytes, count, duration, one_of, path, port, text, word};
 pub struct Config {
     pub bind_host: String,
     pub port: u16,
-    pub authentication: String,
+    pub transport_mode: TransportMode,
+    pub http_port: u16,
+    pub http_path: String,
+    pub http_idle_time: Duration,
+    pub http_cookie: bool,
+    pub http_cookie_max_age: Duration,
+    pub http_cookie_domain: String,
+    pub http_cookie_path: String,
+    pub http_cookie_http_only: bool,
+    pub xsrf_filter: bool,
+    pub tls: bool,
+    pub keystore: Option<PathBuf>,
+    pub authentication: Authentication,
+    pub password_file: Option<PathBuf>,
+    pub ldap: LdapConfig,
+    pub proxy_users: ProxyUsers,
     pub connections_max: usize,
+    pub sessions_per_user_max: usize,
+    pub sessions_per_address_max: usize,
+    pub sessions_per_user_address_max: usize,
     pub message_bytes_max: usize,
+    pub message_memory: usize,
     pub login_timeout: Duration,
     pub fetch_size_default: u32,
     pub fetch_size_max: u32,
@@ -81,6 +102,7 @@ const DURATION_MS: &str = "a time such as 5s, 120000ms, 2m, 7d, or milliseconds"
 const DURATION_S: &str = "a time such as 20s, 500ms, 2m, or seconds";
 const BOOLEAN: &str = "true or false";
 const COUNT: &str = "a number from 1 up";
+const LIMIT: &str = "a number; 0 means no limit";
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
@@ -91,22 +113,100 @@ pub const SETTINGS: &[Setting] = &[
     Setting { key: "hive.server2.thrift.port", default: "10000", expects: "a port, 0 to 65535",
         meaning: "where to listen; 0 takes a free port",
         apply: |c, v| port(v, &mut c.port) },
-    Setting { key: "hive.server2.transport.mode", default: "binary", expects: "binary: this node has no HTTP transport",
-        meaning: "how clients speak Thrift",
-        apply: |_, v| one_of(v, &["binary"]) },
-    Setting { key: "hive.server2.use.SSL", default: "false", expects: "false: this node has no TLS",
-        meaning: "whether clients connect by TLS",
-        apply: |_, v| one_of(v, &["false"]) },
+    Setting { key: "hive.server2.transport.mode", default: "binary", expects: "binary, http or all",
+        meaning: "how clients speak Thrift; every port takes what this says",
+        apply: |c, v| TransportMode::read(v, &mut c.transport_mode) },
+    Setting { key: "hive.server2.thrift.http.port", default: "10001", expects: "a port, 0 to 65535",
+        meaning: "where to listen in the mode http, and also in the mode all unless it is hive.server2.thrift.port",
+        apply: |c, v| port(v, &mut c.http_port) },
+    Setting { key: "hive.server2.thrift.http.path", default: "cliservice", expects: "a path",
+        meaning: "the path of HTTP requests, with or without a slash behind it",
+        apply: |c, v| text(v, &mut c.http_path) },
+    Setting { key: "hive.server2.thrift.http.max.idle.time", default: "1800s", expects: DURATION_MS,
+        meaning: "an HTTP connection without a request for so long is closed, its sessions are not; 0 means never",
+        apply: |c, v| duration(v, "ms", &mut c.http_idle_time) },
+    Setting { key: "hive.server2.thrift.http.cookie.auth.enabled", default: "true", expects: BOOLEAN,
+        meaning: "whether an HTTP client that has logged in gets a cookie that stands for the login",
+        apply: |c, v| boolean(v, &mut c.http_cookie) },
+    Setting { key: "hive.server2.thrift.http.cookie.max.age", default: "86400s", expects: DURATION_S,
+        meaning: "how long such a cookie is good",
+        apply: |c, v| duration(v, "s", &mut c.http_cookie_max_age) },
+    Setting { key: "hive.server2.thrift.http.cookie.domain", default: "", expects: "a domain",
+        meaning: "the cookie's domain; empty means the host that was asked",
+        apply: |c, v| text(v, &mut c.http_cookie_domain) },
+    Setting { key: "hive.server2.thrift.http.cookie.path", default: "", expects: "a path",
+        meaning: "the cookie's path; empty means the one that was asked",
+        apply: |c, v| text(v, &mut c.http_cookie_path) },
+    Setting { key: "hive.server2.thrift.http.cookie.is.httponly", default: "true", expects: BOOLEAN,
+        meaning: "whether scripts of a browser may not read the cookie; Secure it is where there is TLS",
+        apply: |c, v| boolean(v, &mut c.http_cookie_http_only) },
+    Setting { key: "hive.server2.xsrf.filter.enabled", default: "false", expects: BOOLEAN,
+        meaning: "whether an HTTP request must have the header X-XSRF-HEADER",
+        apply: |c, v| boolean(v, &mut c.xsrf_filter) },
+    Setting { key: "hive.server2.use.SSL", default: "false", expects: BOOLEAN,
+        meaning: "whether clients connect by TLS, and not without it",
+        apply: |c, v| boolean(v, &mut c.tls) },
+    Setting { key: "hive.server2.keystore.path", default: "", expects: "a file",
+        meaning: "the node's private key and its certificate chain, both in PEM",
+        apply: |c, v| path(v, &mut c.keystore) },
     Setting { key: "hive.server2.authentication", default: "NONE",
-        expects: "NONE or NOSASL: this node checks no passwords",
-        meaning: "who may log in; SASL PLAIN with any password and plain sockets are both accepted",
-        apply: |c, v| word(v, &["NONE", "NOSASL"], &mut c.authentication) },
+        expects: "NONE, NOSASL, FILE, LDAP or CUSTOM",
+        meaning: "who may log in; with NONE and NOSASL anybody, by SASL PLAIN with any password or by a plain socket",
+        apply: |c, v| Authentication::read(v, &mut c.authentication) },
+    Setting { key: "hive.server2.authentication.file", default: "", expects: "a file",
+        meaning: "the users of FILE, lines of user:hash as `htpasswd -B` makes them; read anew for each login",
+        apply: |c, v| path(v, &mut c.password_file) },
+    Setting { key: "hive.server2.authentication.ldap.url", default: "", expects: "ldap://host:389 or ldaps://host:636",
+        meaning: "the servers of LDAP, with spaces between them; the next one is asked where one does not answer",
+        apply: |c, v| text(v, &mut c.ldap.url) },
+    Setting { key: "hive.server2.authentication.ldap.baseDN", default: "", expects: "a distinguished name",
+        meaning: "below it are the users, as guidKey=USER,baseDN where no pattern is given",
+        apply: |c, v| text(v, &mut c.ldap.base_dn) },
+    Setting { key: "hive.server2.authentication.ldap.guidKey", default: "uid", expects: "an attribute",
+        meaning: "the attribute that has a user's login",
+        apply: |c, v| text(v, &mut c.ldap.guid_key) },
+    Setting { key: "hive.server2.authentication.ldap.Domain", default: "", expects: "a domain",
+        meaning: "users log in as USER@Domain, as Active Directory wants it",
+        apply: |c, v| text(v, &mut c.ldap.domain) },
+    Setting { key: "hive.server2.authentication.ldap.userDNPattern", default: "", expects: "names with %s in them",
+        meaning: "the names that a user may have, as in uid=%s,ou=people,dc=example:cn=%s,ou=robots,dc=example",
+        apply: |c, v| text(v, &mut c.ldap.user_dn_pattern) },
+    Setting { key: "hive.server2.authentication.ldap.userFilter", default: "", expects: "logins with commas between them",
+        meaning: "only these users may log in",
+        apply: |c, v| text(v, &mut c.ldap.user_filter) },
+    Setting { key: "hive.server2.authentication.ldap.groupFilter", default: "", expects: "names with commas between them",
+        meaning: "only members of one of these groups may log in",
+        apply: |c, v| text(v, &mut c.ldap.group_filter) },
+    Setting { key: "hive.server2.authentication.ldap.groupClassKey", default: "groupOfNames", expects: "an object class",
+        meaning: "what a group is",
+        apply: |c, v| text(v, &mut c.ldap.group_class_key) },
+    Setting { key: "hive.server2.authentication.ldap.groupMembershipKey", default: "member", expects: "an attribute",
+        meaning: "the attribute of a group that names its members",
+        apply: |c, v| text(v, &mut c.ldap.group_membership_key) },
+    Setting { key: "hive.server2.authentication.ldap.binddn", default: "", expects: "a distinguished name",
+        meaning: "who looks for groups; empty means the user who logs in",
+        apply: |c, v| text(v, &mut c.ldap.bind_dn) },
+    Setting { key: "hive.server2.authentication.ldap.bindpw", default: "", expects: "a password",
+        meaning: "the password of binddn",
+        apply: |c, v| text(v, &mut c.ldap.bind_password) },
     Setting { key: "hive.server2.thrift.max.worker.threads", default: "500", expects: COUNT,
         meaning: "open connections; one more is refused with a reason",
         apply: |c, v| count(v, &mut c.connections_max) },
+    Setting { key: "hive.server2.limit.connections.per.user", default: "0", expects: LIMIT,
+        meaning: "open sessions of a user; one more is refused with a reason",
+        apply: |c, v| limit(v, &mut c.sessions_per_user_max) },
+    Setting { key: "hive.server2.limit.connections.per.ipaddress", default: "0", expects: LIMIT,
+        meaning: "open connections of an address, and its open sessions",
+        apply: |c, v| limit(v, &mut c.sessions_per_address_max) },
+    Setting { key: "hive.server2.limit.connections.per.user.ipaddress", default: "0", expects: LIMIT,
+        meaning: "open sessions of a user from one address",
+        apply: |c, v| limit(v, &mut c.sessions_per_user_address_max) },
     Setting { key: "hive.server2.thrift.max.message.size", default: "104857600", expects: "bytes, from 1024 up",
         meaning: "largest message of a client",
         apply: |c, v| bytes(v, &mut c.message_bytes_max) },
+    Setting { key: "hs2.node.message.memory", default: "268435456", expects: "bytes, from 1024 up",
+        meaning: "what the large messages of all clients together may take while they are read",
+        apply: |c, v| bytes(v, &mut c.message_memory) },
     Setting { key: "hive.server2.thrift.login.timeout", default: "20s", expects: DURATION_S,
         meaning: "time from the connection to the end of the login",
         apply: |c, v| duration(v, "s", &mut c.login_timeout) },
@@ -146,7 +246,8 @@ pub const SETTINGS: &[Setting] = &[
                   shorter",
         apply: |c, v| duration(v, "s", &mut c.query_timeout) },
     Setting { key: "hive.server2.allow.user.substitution", default: "true", expects: BOOLEAN,
-        meaning: "whether a client may open a session for another user (hive.server2.proxy.user)",
+        meaning: "whether a client may open a session for another user (hive.server2.proxy.user, or doAs by HTTP); \
+                  where passwords are checked, only users with a setting hadoop.proxyuser.NAME.users (a list or *) may",
         apply: |c, v| boolean(v, &mut c.user_substitution) },
     Setting { key: "hive.server2.graceful.stop.timeout", default: "1800s", expects: DURATION_S,
         meaning: "how long a node that leaves waits for open sessions",
@@ -185,9 +286,28 @@ impl Default for Config {
         let mut config = Self {
             bind_host: String::new(),
             port: 0,
-            authentication: String::new(),
+            transport_mode: TransportMode::Binary,
+            http_port: 0,
+            http_path: String::new(),
+            http_idle_time: Duration::ZERO,
+            http_cookie: false,
+            http_cookie_max_age: Duration::ZERO,
+            http_cookie_domain: String::new(),
+            http_cookie_path: String::new(),
+            http_cookie_http_only: false,
+            xsrf_filter: false,
+            tls: false,
+            keystore: None,
+            authentication: Authentication::None,
+            password_file: None,
+            ldap: LdapConfig::default(),
+            proxy_users: ProxyUsers::default(),
             connections_max: 0,
+            sessions_per_user_max: 0,
+            sessions_per_address_max: 0,
+            sessions_per_user_address_max: 0,
             message_bytes_max: 0,
+            message_memory: 0,
             login_timeout: Duration::ZERO,
             fetch_size_default: 0,
             fetch_size_max: 0,
@@ -231,7 +351,7 @@ impl Config {
     /// The text says what the setting expects.
     pub fn set(&mut self, key: &str, value: &str) -> Result<bool, &'static str> {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
-            return Ok(false);
+            return Ok(self.proxy_users.set(key, value));
         };
         // An empty value means the default, as in Hive.
         let value = if value.is_empty() {
@@ -242,6 +362,14 @@ impl Config {
         (setting.apply)(self, value)
             .map(|()| true)
             .ok_or(setting.expects)
+    }
+
+    /// The port that the node is known by: the one of HTTP in the mode `http`, else the one of the binary transport.
+    pub const fn set_port(&mut self, port: u16) {
+        match self.transport_mode {
+            TransportMode::Http => self.http_port = port,
+            TransportMode::Binary | TransportMode::All => self.port = port,
+        }
     }
 
     /// The folder for results: as set, or `.hs2-node/results` in the home folder.
@@ -404,8 +532,8 @@ mod tests {
                 "line 1: hive.server2.thrift.login.timeout = soon: expected a time such as 20s, 500ms, 2m, or seconds",
             ),
             (
-                "hive.server2.use.SSL = true",
-                "line 1: hive.server2.use.SSL = true: expected false: this node has no TLS",
+                "hive.server2.authentication = PAM",
+                "line 1: hive.server2.authentication = PAM: expected NONE, NOSASL, FILE, LDAP or CUSTOM",
             ),
             (
                 "hive.server2.async.exec.threads = 0",

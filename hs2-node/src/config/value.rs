@@ -43,18 +43,11 @@ pub(super) fn boolean(value: &str, to: &mut bool) -> Option<()> {
     Some(())
 }
 
-/// One of some words, in any case.
-pub(super) fn one_of(value: &str, words: &[&str]) -> Option<()> {
-    words
-        .iter()
-        .any(|word| word.eq_ignore_ascii_case(value))
-        .then_some(())
-}
-
-/// One of some words, in capitals.
-pub(super) fn word(value: &str, words: &[&str], to: &mut String) -> Option<()> {
-    one_of(value, words)?;
-    *to = value.to_ascii_uppercase();
+/// A number where 0 is "as many as come".
+pub(super) fn limit(value: &str, to: &mut usize) -> Option<()> {
+    // Negative means the same, as in Hive.
+    let number: i64 = value.parse().ok()?;
+    *to = usize::try_from(number.max(0)).ok()?;
     Some(())
 }
 
@@ -125,9 +118,12 @@ mod tests {
         );
         assert_eq!((path("/x", &mut p), p.is_some()), (Some(()), true));
         assert_eq!((path("", &mut p), p), (Some(()), None));
+        let mut l = 7;
+        assert_eq!((limit("0", &mut l), l), (Some(()), 0));
+        assert_eq!((limit("3", &mut l), l), (Some(()), 3));
         assert_eq!(
-            (one_of("none", &["NONE"]), one_of("LDAP", &["NONE"])),
-            (Some(()), None)
+            (limit("-1", &mut l), l, limit("x", &mut l)),
+            (Some(()), 0, None)
         );
     }
 }

@@ -3,7 +3,6 @@
 //! ```text
 //!   first byte ──┬─ SASL ──► PLAIN ──► frames: length, message ──┐
 //!                ├─ Thrift ──► messages back to back ────────────┴──► call, answer, call, answer, …
-//!                ├─ TLS, HTTP ──► an answer that they understand, end
 //!                └─ anything else ──► a SASL error, end
 //! ```
 //!
@@ -17,19 +16,22 @@ use hs2_proto::sasl::{
     take_frame, write_negotiation,
 };
 use hs2_proto::tcli::{CallError, decode_call, write_exception};
-use hs2_proto::thrift::{ApplicationException, DecodeError, ExceptionKind, MessageScanner};
+use hs2_proto::thrift::{
+    ApplicationException, DecodeError, ExceptionKind, MessageHeader, MessageScanner, Reader,
+};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::budget::{BudgetSpent, Share};
+use super::stream::Stream;
+use super::{LINGER, Port, STALL_MAX, TurnedAway};
+use crate::auth::LoginError;
 use crate::service::{Client, Service};
 
-/// The longest pause within a message that comes, or in an answer that goes.
-const STALL_MAX: Duration = Duration::from_secs(120);
 /// Bytes that may wait behind a call that is being answered. Clients send none; they are read only to see whether the
 /// client is still there.
 const READ_AHEAD_MAX: usize = 64 << 10;
@@ -37,16 +39,18 @@ const READ_AHEAD_MAX: usize = 64 << 10;
 const READ_BYTES_MIN: usize = 8 << 10;
 /// A client that has closed its side gets so long for the answer under way; then it counts as gone.
 const HALF_CLOSED_PATIENCE: Duration = Duration::from_millis(250);
-/// How long a refused client gets to read why.
-const LINGER: Duration = Duration::from_secs(1);
-/// The deadline of a login that will be refused.
-const REFUSAL_PATIENCE: Duration = Duration::from_secs(3);
+/// Bytes of a message that is too much for the node's memory in which its name is looked for.
+const HEADER_BYTES_MAX: usize = 512;
 
 /// Why a connection was closed from this side.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum End {
     #[error("no login within {:.1} s", .0.as_secs_f64())]
     LoginTimeout(Duration),
+    #[error("TLS: {0}")]
+    Tls(io::Error),
+    #[error("{0}")]
+    Http(String),
     #[error("nothing came for {:.1} s", .0.as_secs_f64())]
     Idle(Duration),
     #[error("it stopped in the middle of a message for {:.0} s", STALL_MAX.as_secs_f64())]
@@ -59,6 +63,8 @@ pub(super) enum End {
     OtherProtocol(&'static str),
     #[error("login refused: {0}")]
     Login(String),
+    #[error(transparent)]
+    Memory(#[from] BudgetSpent),
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
@@ -73,36 +79,42 @@ pub(super) enum End {
     Io(#[from] io::Error),
 }
 
-/// Serves a connection to its end. With a `refusal` it is told that, in the words of its own protocol, and closed.
+/// Serves a connection to its end. With a `refusal` it is told that, in the words of its own protocol, and closed. Its
+/// login, or its first call, must be there by the `deadline`.
 pub(super) async fn serve(
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
-    service: &Service,
-    refusal: Option<String>,
+    port: &Port,
+    refusal: Option<TurnedAway>,
+    deadline: Instant,
 ) -> Result<(), End> {
+    let service: &Service = &port.service;
     let mut connection = Connection {
         stream,
+        peer,
+        port,
         input: BytesMut::new(),
+        share: port.budget.share(),
         framing: Framing::Raw(MessageScanner::new(service.config.message_bytes_max)),
         message_bytes_max: service.config.message_bytes_max,
         first: None,
     };
-    let patience = match refusal {
-        Some(_) => REFUSAL_PATIENCE.min(service.config.login_timeout),
-        None => service.config.login_timeout,
-    };
-    let login = timeout(patience, connection.log_in(refusal.as_deref())).await;
-    let Some(login) = login.map_err(|_| End::LoginTimeout(patience))?? else {
+    let too_late = || End::LoginTimeout(service.config.login_timeout);
+    let login = timeout_at(
+        deadline,
+        connection.log_in(refusal.map(TurnedAway::into_text)),
+    )
+    .await;
+    let Some(login) = login.map_err(|_| too_late())?? else {
         return Ok(());
     };
-    if let Some(text) = refusal {
-        return timeout(patience, connection.refuse_call(text))
-            .await
-            .map_err(|_| End::LoginTimeout(patience))?;
-    }
     let identity = match login {
         Login::Plain(user) => Some(user),
         Login::None => None,
+        Login::Refused(text) => {
+            let refused = timeout_at(deadline, connection.refuse_call(text)).await;
+            return refused.map_err(|_| too_late())?;
+        }
     };
     let mut served = Served {
         service,
@@ -129,6 +141,8 @@ enum Login {
     Plain(String),
     /// Nobody was asked.
     None,
+    /// The first call is answered with these words, and is the last one.
+    Refused(String),
 }
 
 enum Framing {
@@ -136,18 +150,22 @@ enum Framing {
     Raw(MessageScanner),
 }
 
-struct Connection {
-    stream: TcpStream,
+struct Connection<'a> {
+    stream: Stream,
+    peer: SocketAddr,
+    port: &'a Port,
     input: BytesMut,
+    /// The node's memory that `input` takes.
+    share: Share,
     framing: Framing,
     message_bytes_max: usize,
     /// The first call of a client that does not log in, read within the deadline of a login.
     first: Option<Bytes>,
 }
 
-impl Connection {
+impl Connection<'_> {
     /// Finds out what the client speaks and who it is; `None` when it went away without a byte.
-    async fn log_in(&mut self, refusal: Option<&str>) -> Result<Option<Login>, End> {
+    async fn log_in(&mut self, refusal: Option<String>) -> Result<Option<Login>, End> {
         if self.read().await? == 0 {
             return Ok(None);
         }
@@ -156,6 +174,13 @@ impl Connection {
         };
         match FirstByte::of(byte) {
             FirstByte::Thrift => {
+                let checked = self.port.logins.are_checked();
+                let refusal = refusal.or_else(|| {
+                    checked.then(|| "this node checks passwords: connect with user and password, and without auth=noSasl".to_owned())
+                });
+                if let Some(text) = refusal {
+                    return Ok(Some(Login::Refused(text)));
+                }
                 // Its first whole call stands for the login: half a call may not hold a place for longer.
                 self.first = self.next_message(Duration::ZERO).await?;
                 Ok(self.first.is_some().then_some(Login::None))
@@ -180,20 +205,6 @@ impl Connection {
                     }
                 }
             }
-            FirstByte::Tls => {
-                // An alert that TLS clients print: fatal, handshake_failure.
-                self.last_words(&[0x15, 3, 1, 0, 2, 2, 40]).await;
-                Err(End::OtherProtocol("TLS"))
-            }
-            FirstByte::Http => {
-                let text = "This is a HiveServer2 port for the binary transport. Connect without transportMode=http.\n";
-                let answer = format!(
-                    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-                    text.len()
-                );
-                self.last_words(answer.as_bytes()).await;
-                Err(End::OtherProtocol("HTTP"))
-            }
             _ => {
                 let error = SaslError::InvalidStatus { byte };
                 self.say_no(SaslStatus::Error, &error.to_string()).await;
@@ -202,8 +213,8 @@ impl Connection {
         }
     }
 
-    /// SASL PLAIN. Any password will do; the user is who the client says.
-    async fn negotiate(&mut self, refusal: Option<&str>) -> Result<String, End> {
+    /// SASL PLAIN.
+    async fn negotiate(&mut self, refusal: Option<String>) -> Result<String, End> {
         let start = self.negotiation().await?;
         let mechanism = String::from_utf8_lossy(&start.payload);
         if start.status != SaslStatus::Start || mechanism != Plain::MECHANISM {
@@ -222,8 +233,18 @@ impl Connection {
             return Err(SaslError::MalformedPlain.into());
         }
         if let Some(text) = refusal {
-            return Err(End::Refused(text.to_owned()));
+            return Err(End::Refused(text));
         }
+        let checked = self
+            .port
+            .logins
+            .check(&plain.user, &plain.password, self.peer);
+        checked.await.map_err(|error| match error {
+            LoginError::Refused => End::Login(error.to_string()),
+            LoginError::Unavailable(_) => End::Refused(
+                "the password cannot be checked now: try again, or another node".to_owned(),
+            ),
+        })?;
         let mut out = Vec::new();
         write_negotiation(&mut out, SaslStatus::Complete, &[]);
         self.send(out.as_slice()).await?;
@@ -250,7 +271,7 @@ impl Connection {
         let exception = ApplicationException::new(ExceptionKind::INTERNAL_ERROR, text.as_str());
         let mut out = Vec::new();
         write_exception(&mut out, call.request.method(), call.seqid, &exception);
-        self.last_words(&out).await;
+        self.last_message(&out).await;
         Err(End::Refused(text))
     }
 
@@ -261,6 +282,7 @@ impl Connection {
                 return Ok(());
             };
             drop(message);
+            self.share.release();
             let length = u32::try_from(answer.len())
                 .unwrap_or(u32::MAX)
                 .to_be_bytes();
@@ -325,7 +347,31 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
                 read => drop(read?),
             }
+            if let Err(spent) = self.share.cover(self.input.capacity()) {
+                self.refuse_message(&spent).await;
+                return Err(spent.into());
+            }
         }
+    }
+
+    /// Answers a message that is not read to its end.
+    async fn refuse_message(&mut self, spent: &BudgetSpent) {
+        let behind_length = if matches!(self.framing, Framing::Sasl) {
+            4
+        } else {
+            0
+        };
+        let end = self.input.len().min(HEADER_BYTES_MAX);
+        let begun = self.input.get(behind_length..end).unwrap_or_default();
+        let Ok(header) = MessageHeader::read(&mut Reader::new(begun)) else {
+            return;
+        };
+        let exception = ApplicationException::new(ExceptionKind::INTERNAL_ERROR, spent.to_string());
+        let mut out = Vec::new();
+        write_exception(&mut out, &header.method, header.seqid, &exception);
+        self.input = BytesMut::new();
+        self.share.release();
+        self.last_message(&out).await;
     }
 
     fn take_message(&mut self) -> Result<Option<Bytes>, End> {
@@ -352,7 +398,8 @@ impl Connection {
                 return Err(io::Error::from(io::ErrorKind::WriteZero).into());
             }
         }
-        Ok(())
+        let flushed = timeout(STALL_MAX, self.stream.flush()).await;
+        Ok(flushed.map_err(|_| End::SlowReader)??)
     }
 
     async fn say_no(&mut self, status: SaslStatus, text: &str) {
@@ -361,23 +408,39 @@ impl Connection {
         self.last_words(&out).await;
     }
 
-    /// Sends an answer before the end, and lets the client read it: a connection closed over unread input is reset,
-    /// and takes the answer with it.
-    async fn last_words(&mut self, words: &[u8]) {
-        let spoken = async {
-            self.stream.write_all(words).await?;
-            self.stream.shutdown().await?;
-            let mut read = 0;
-            while read < READ_AHEAD_MAX {
-                self.input.clear();
-                match self.read().await? {
-                    0 => break,
-                    n => read += n,
-                }
-            }
-            Ok::<(), io::Error>(())
+    async fn last_message(&mut self, message: &[u8]) {
+        let length = u32::try_from(message.len())
+            .unwrap_or(u32::MAX)
+            .to_be_bytes();
+        let header: &[u8] = if matches!(self.framing, Framing::Sasl) {
+            &length
+        } else {
+            &[]
         };
-        // The connection ends in any case.
-        let _ = timeout(LINGER, spoken).await;
+        self.last_words(&[header, message].concat()).await;
     }
+
+    async fn last_words(&mut self, words: &[u8]) {
+        self.input.clear();
+        // The connection ends in any case.
+        let _ = timeout(LINGER, last_words(&mut self.stream, words)).await;
+    }
+}
+
+/// Sends an answer before the end, and lets the client read it: a connection closed over unread input is reset, and
+/// takes the answer with it.
+pub(super) async fn last_words(stream: &mut Stream, words: &[u8]) -> io::Result<()> {
+    stream.write_all(words).await?;
+    stream.shutdown().await?;
+    let mut unread = BytesMut::new();
+    let mut read = 0;
+    while read < READ_AHEAD_MAX {
+        unread.clear();
+        unread.reserve(READ_BYTES_MIN);
+        match stream.read_buf(&mut unread).await? {
+            0 => break,
+            n => read += n,
+        }
+    }
+    Ok(())
 }

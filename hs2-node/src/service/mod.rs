@@ -35,6 +35,7 @@ use crate::engine::{Database, Engine, Execution};
 use crate::error::Failure;
 use crate::handle::new_handle;
 use crate::operation::{Deadline, NewOperation, Operation, OperationLog, Runner, panic_text};
+use crate::quota::SessionQuota;
 use crate::session::{FETCH_SIZE, Session, SessionRequest, Sessions};
 use catalog::Batch;
 
@@ -46,6 +47,7 @@ const CONFIGURATION_BYTES_MAX: usize = 1 << 20;
 pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) sessions: Sessions,
+    quota: SessionQuota,
     engine: Arc<dyn Engine>,
     /// The node's version, as its znode and GetInfo say.
     pub(crate) version: String,
@@ -58,6 +60,10 @@ pub(crate) struct Client {
     pub(crate) peer: SocketAddr,
     /// Who has logged in; `None` where the connection has no login.
     pub(crate) identity: Option<String>,
+    /// For whom else it acts, if it may.
+    pub(crate) do_as: Option<String>,
+    /// The addresses that a proxy before it names. They are for the log: anybody can name them.
+    pub(crate) forwarded: Option<String>,
     /// The guids of the sessions that it opened.
     opened: Mutex<Vec<[u8; 16]>>,
 }
@@ -67,6 +73,8 @@ impl Client {
         Self {
             peer,
             identity,
+            do_as: None,
+            forwarded: None,
             opened: Mutex::new(Vec::new()),
         }
     }
@@ -80,6 +88,7 @@ impl Service {
         runner: Runner,
     ) -> Self {
         Self {
+            quota: SessionQuota::new(&config),
             config,
             sessions: Sessions::new(),
             engine,
@@ -323,19 +332,21 @@ impl Service {
         let SessionRequest {
             options,
             fetch_size,
-        } = SessionRequest::read(req, client.identity.as_deref(), &self.config);
+        } = SessionRequest::read(req, client, &self.config)?;
+        let ticket = self.quota.take(&options.user, client.peer.ip())?;
         let id = new_handle()
             .map_err(|error| Failure::internal(&format!("no random numbers: {error}")))?;
         let user = options.user.clone();
         let engine = self.engine.open_session(options).await?;
-        let session = Session::new(id, version, user, engine);
+        let session = Session::new(id, version, user, engine, ticket);
         client
             .opened
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(id.guid);
         place.open(Arc::clone(&session));
-        tracing::info!(session = %id, user = session.user, peer = %client.peer, %version, "session opened");
+        let forwarded = client.forwarded.as_deref();
+        tracing::info!(session = %id, user = session.user, peer = %client.peer, forwarded, %version, "session opened");
         Ok((session, fetch_size))
     }
 
