@@ -171,8 +171,8 @@ impl Error {
     }
 }
 
-/// What a server says about something it did not do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a server says about something it did not do. `Debug` leaves the detail out.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServerError {
     /// SQLSTATE, five characters. OpenSession's failures have none.
     pub sql_state: Option<String>,
@@ -182,6 +182,16 @@ pub struct ServerError {
     pub message: String,
     /// All that it says.
     pub detail: String,
+}
+
+impl fmt::Debug for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerError")
+            .field("sql_state", &self.sql_state)
+            .field("code", &self.code)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for ServerError {

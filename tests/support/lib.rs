@@ -11,6 +11,7 @@
 //! - [`process`]: the `hs2-node` program as a child process, and [`node`]: one that serves.
 //! - [`fleet`]: the nodes of one namespace, and their list.
 //! - [`peers`]: beeline, Hive's JDBC driver, impyla, PyHive and kazoo.
+//! - [`spark`]: a real Spark Thrift Server.
 //! - [`proxy`]: a TCP proxy that cuts, holds and delays.
 //! - [`wait`]: a condition with a deadline.
 #![allow(
@@ -30,5 +31,6 @@ pub mod proxy;
 mod reaper;
 pub mod release;
 mod settings;
+pub mod spark;
 pub mod wait;
 pub mod zookeeper;
