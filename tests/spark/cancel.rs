@@ -25,7 +25,7 @@ pub(crate) async fn a_query_that_runs(server: &Server) {
     canceller.cancel().await.unwrap();
     let answered = begun.elapsed();
     let ended = timeout(PATIENCE, waiting).await.unwrap().unwrap();
-    println!(
+    eprintln!(
         "{}: cancel answered after {answered:?}, the wait ended after {:?}",
         server.either("Spark", "node"),
         begun.elapsed()
@@ -50,7 +50,7 @@ pub(crate) async fn a_fetch_that_waits(server: &Server) {
     let begun = Instant::now();
     let one = timeout(PATIENCE, session.query("SELECT 1")).await;
     one.unwrap().unwrap().collect().await.unwrap();
-    println!(
+    eprintln!(
         "{}: free {:?} after a fetch was given up",
         server.either("Spark", "node"),
         begun.elapsed()

@@ -58,7 +58,7 @@ pub(crate) async fn rows_again_and_many(server: &Server) {
         assert_eq!(last.value(last.len() - 1), expected);
     }
     assert_eq!(next, ROWS);
-    println!(
+    eprintln!(
         "{}: {ROWS} rows in {:?}",
         server.either("Spark", "node"),
         begun.elapsed()
