@@ -31,6 +31,14 @@ pub enum Error {
         /// How long was waited.
         after: Duration,
     },
+    /// No TLS: the certificate is not trusted or is another host's, or the server speaks none.
+    #[error("no TLS with {server}: {reason}")]
+    Tls {
+        /// `host:port`.
+        server: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// The server refused user or password, or the mechanism. Trying again changes nothing.
     #[error("{server} refused the login of {user}: {message}")]
     LoginRefused {
@@ -140,7 +148,8 @@ impl Error {
                     .and_then(|attempt| attempt.error.sql_state());
             }
             Self::Connect { .. } | Self::Discovery(_) => "08001",
-            Self::LoginTimeout { .. }
+            Self::Tls { .. }
+            | Self::LoginTimeout { .. }
             | Self::Timeout { .. }
             | Self::Closed { .. }
             | Self::Protocol { .. } => "08S01",
@@ -161,6 +170,7 @@ impl Error {
         matches!(
             self,
             Self::Connect { .. }
+                | Self::Tls { .. }
                 | Self::LoginTimeout { .. }
                 | Self::Timeout { .. }
                 | Self::Closed { .. }

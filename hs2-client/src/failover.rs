@@ -16,7 +16,7 @@ use discovery::{Discovery, JdbcUrl};
 /// # Errors
 /// [`Error::AllFailed`] names every server that was tried through ZooKeeper and why it could not be used;
 /// [`Error::LoginRefused`] as soon as one refuses; [`Error::Discovery`] when there was none to try;
-/// [`Error::Url`], and [`Error::Unsupported`] for TLS, HTTP and Kerberos. For a direct URL the error is that of its
+/// [`Error::Url`], and [`Error::Unsupported`] for Kerberos and for a trust store that cannot be read. For a direct URL the error is that of its
 /// server.
 ///
 /// # Cancel safety
@@ -125,6 +125,71 @@ async fn through_zookeeper(
     Err(Error::AllFailed(attempts))
 }
 
+/// What a URL says about the way to the server.
+mod transport {
+    use super::{ConnectOptions, Error, JdbcUrl};
+
+    pub(super) fn set(url: &JdbcUrl, connect: &mut ConnectOptions) -> Result<(), Error> {
+        let var = |name| url.session_vars().get(name);
+        match var("ssl") {
+            Some(ssl) if ssl.eq_ignore_ascii_case("true") => tls(url, connect)?,
+            // The URL counts before the options.
+            #[cfg(feature = "tls")]
+            Some(_) => connect.tls = None,
+            _ => {}
+        }
+        match var("transportMode") {
+            None => Ok(()),
+            Some(mode) if mode.eq_ignore_ascii_case("http") => http(url, connect),
+            Some(mode) if mode.eq_ignore_ascii_case("binary") => {
+                #[cfg(feature = "http")]
+                {
+                    connect.http_path = None;
+                }
+                Ok(())
+            }
+            Some(mode) => Err(Error::Unsupported(format!(
+                "transportMode={mode} is neither binary nor http"
+            ))),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    fn tls(url: &JdbcUrl, connect: &mut ConnectOptions) -> Result<(), Error> {
+        use crate::transport::Tls;
+        let var = |name| url.session_vars().get(name);
+        if var("twoWay").is_some_and(|two_way| two_way.eq_ignore_ascii_case("true")) {
+            let text = "this client shows no certificate of its own (twoWay=true): give ConnectOptions a rustls configuration that has one";
+            return Err(Error::Unsupported(text.to_owned()));
+        }
+        connect.tls = Some(match (var("sslTrustStore"), connect.tls.take()) {
+            (Some(file), _) => Tls::trust_file(file)?,
+            (None, Some(given)) => given,
+            (None, None) => Tls::system()?,
+        });
+        Ok(())
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn tls(_: &JdbcUrl, _: &mut ConnectOptions) -> Result<(), Error> {
+        let text = "this client was built without the feature tls (ssl=true)";
+        Err(Error::Unsupported(text.to_owned()))
+    }
+
+    #[cfg(feature = "http")]
+    fn http(url: &JdbcUrl, connect: &mut ConnectOptions) -> Result<(), Error> {
+        let path = url.session_vars().get("httpPath").unwrap_or("cliservice");
+        connect.http_path = Some(path.to_owned());
+        Ok(())
+    }
+
+    #[cfg(not(feature = "http"))]
+    fn http(_: &JdbcUrl, _: &mut ConnectOptions) -> Result<(), Error> {
+        let text = "this client was built without the feature http (transportMode=http)";
+        Err(Error::Unsupported(text.to_owned()))
+    }
+}
+
 /// The options with what the URL says about them.
 fn with_url(
     url: &JdbcUrl,
@@ -138,12 +203,6 @@ fn with_url(
             "this client cannot connect {what}"
         )))
     };
-    if is("ssl", "true") {
-        return unsupported("over TLS (ssl=true)");
-    }
-    if is("transportMode", "http") || is("transportMode", "https") {
-        return unsupported("over HTTP (transportMode=http)");
-    }
     if var("principal").is_some() || is("auth", "kerberos") {
         return unsupported("with Kerberos (principal)");
     }
@@ -152,6 +211,7 @@ fn with_url(
     }
 
     let mut connect = connect.clone();
+    transport::set(url, &mut connect)?;
     let (given_user, given_password) = match &connect.auth {
         Auth::Plain { user, password } => (user.as_str(), password.as_str()),
         Auth::NoSasl { user } => (user.as_str(), ""),
@@ -267,8 +327,15 @@ mod tests {
     #[test]
     fn what_cannot_be_done_is_said() {
         for (url, said) in [
-            ("jdbc:hive2://h/;ssl=true", "TLS"),
-            ("jdbc:hive2://h/;transportMode=http", "HTTP"),
+            (
+                "jdbc:hive2://h/;ssl=true;sslTrustStore=/nonexistent/x",
+                "sslTrustStore=/nonexistent/x",
+            ),
+            ("jdbc:hive2://h/;ssl=true;twoWay=true", "twoWay"),
+            (
+                "jdbc:hive2://h/;transportMode=carrier",
+                "transportMode=carrier",
+            ),
             ("jdbc:hive2://h/;principal=hive/_HOST@R", "Kerberos"),
             ("jdbc:hive2://h/;auth=jwt", "auth=jwt"),
             ("jdbc:hive2://h/;fetchSize=none", "fetchSize=none"),

@@ -26,7 +26,7 @@
 //!   the next server, before any statement.
 //!
 //! # What it does not do
-//! TLS, HTTP, Kerberos and delegation tokens. Asking for one of them is [`Error::Unsupported`].
+//! Kerberos, delegation tokens, and certificates of the client's own. Asking for one of them is [`Error::Unsupported`].
 #![cfg_attr(
     not(test),
     deny(clippy::indexing_slicing, clippy::expect_used, clippy::panic)
@@ -50,6 +50,8 @@ pub use operation::{Canceller, Event, ExecuteOptions, Operation};
 pub use options::{Auth, ConnectOptions, SessionOptions};
 pub use results::ResultStream;
 pub use session::Session;
+#[cfg(feature = "tls")]
+pub use transport::Tls;
 
 /// The unit of timestamps, for [`SessionOptions`].
 pub use arrow_schema::TimeUnit;

@@ -1,5 +1,7 @@
 //! How to connect, and what a session begins with.
 
+#[cfg(feature = "tls")]
+use crate::transport::Tls;
 use arrow_schema::TimeUnit;
 use hs2_proto::tcli::ProtocolVersion;
 use std::fmt;
@@ -22,6 +24,16 @@ pub enum Auth {
         /// Sent with OpenSession, unchecked.
         user: String,
     },
+}
+
+impl Auth {
+    /// Who it is; empty for nobody in particular.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        match self {
+            Self::Plain { user, .. } | Self::NoSasl { user } => user,
+        }
+    }
 }
 
 impl Default for Auth {
@@ -56,6 +68,12 @@ pub(crate) const ANONYMOUS: &str = "anonymous";
 pub struct ConnectOptions {
     /// How the client says who it is.
     pub auth: Auth,
+    /// Speaks TLS and trusts whom this says; `None` speaks none.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
+    /// Speaks HTTP to this path, which is `cliservice` on most servers; `None` speaks the binary transport.
+    #[cfg(feature = "http")]
+    pub http_path: Option<String>,
     /// Until the TCP connection stands: 10 s by default.
     pub connect_timeout: Duration,
     /// Until the server has taken the login: 20 s by default, as Hive's own limit.
@@ -67,10 +85,25 @@ pub struct ConnectOptions {
     pub frame_bytes_max: usize,
 }
 
+#[cfg(feature = "http")]
+impl ConnectOptions {
+    /// Whether TLS is spoken.
+    pub(crate) const fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+}
+
 impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             auth: Auth::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "http")]
+            http_path: None,
             connect_timeout: Duration::from_secs(10),
             login_timeout: Duration::from_secs(20),
             call_timeout: Duration::from_secs(300),

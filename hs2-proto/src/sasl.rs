@@ -245,7 +245,7 @@ pub enum FirstByte {
     Thrift,
     /// A SASL status.
     Sasl,
-    /// A TLS hello.
+    /// A TLS hello, or a TLS alert, with which a server answers what is none.
     Tls,
     /// The method of an HTTP request.
     Http,
@@ -260,7 +260,7 @@ impl FirstByte {
         match byte {
             0 | 0x80 => Self::Thrift,
             1..=5 => Self::Sasl,
-            0x16 => Self::Tls,
+            0x15 | 0x16 => Self::Tls,
             b'A'..=b'Z' => Self::Http,
             _ => Self::Unknown,
         }

@@ -12,7 +12,11 @@ mod jdbc;
 mod kazoo;
 /// kazoo's lock and ours exclude one another.
 mod kazoo_lock;
+/// Passwords: of a file and of an LDAP directory, right and wrong, by each client on each transport.
+mod passwords;
 /// impyla and PyHive, value by value.
 mod python;
+/// Binary and HTTP, with and without TLS, on one port, by each client.
+mod transports;
 /// ZooKeeper's own shell, on the embedded ZooKeeper and on a real one.
 mod zookeeper_cli;

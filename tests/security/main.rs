@@ -1,8 +1,6 @@
 //! How `zk-client` proves itself and whom it believes, on real servers with TLS, passwords and Kerberos.
 #![allow(clippy::unwrap_used)]
 
-/// Certificates, good and bad, made for a test.
-mod certificates;
 /// Kerberos: a realm of the test's own, keytabs, a server that knows its principal.
 #[cfg(feature = "gssapi")]
 mod kerberos;

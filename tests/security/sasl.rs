@@ -6,8 +6,8 @@ use zk_client::{
     Acl, Client, ConnectError, ConnectOptions, CreateMode, ErrorCode, SessionEnd, SessionState,
 };
 
-use crate::certificates::Authority;
 use crate::server::{Server, Setup};
+use tests::certificates::Authority;
 
 const T: Duration = Duration::from_secs(20);
 

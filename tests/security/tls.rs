@@ -9,8 +9,8 @@ use zk_client::{
     Acl, Client, ConnectError, ConnectOptions, CreateMode, ErrorCode, EventType, SessionState,
 };
 
-use crate::certificates::{Authority, Issued};
 use crate::server::{Server, Setup};
+use tests::certificates::{Authority, Issued};
 
 const T: Duration = Duration::from_secs(20);
 

@@ -12,6 +12,7 @@
 //! - [`fleet`]: the nodes of one namespace, and their list.
 //! - [`peers`]: beeline, Hive's JDBC driver, impyla, PyHive and kazoo.
 //! - [`spark`]: a real Spark Thrift Server.
+//! - [`certificates`]: authorities and certificates of a test's own.
 //! - [`proxy`]: a TCP proxy that cuts, holds and delays.
 //! - [`wait`]: a condition with a deadline.
 #![allow(
@@ -20,6 +21,7 @@
 )]
 
 pub mod backend;
+pub mod certificates;
 pub mod command;
 pub mod ensemble;
 pub mod fleet;

@@ -35,6 +35,11 @@ impl Auth {
 
 /// Apache BeeLine on a JDBC URL. Standard output is the rows of `sql`, tab separated below a header line.
 pub async fn beeline(url: &str, sql: &str) -> Output {
+    beeline_as("tests", "tests", url, sql).await
+}
+
+/// Apache BeeLine as a user with a password.
+pub async fn beeline_as(user: &str, password: &str, url: &str, sql: &str) -> Output {
     let jars = Path::new(&setting("HS2_TEST_JARS")).join("*");
     let mut command = Command::new("java");
     command
@@ -50,7 +55,7 @@ pub async fn beeline(url: &str, sql: &str) -> Output {
             "--silent=true",
             "--outputformat=tsv2",
         ])
-        .args(["-u", url, "-n", "tests", "-p", "tests", "-e", sql]);
+        .args(["-u", url, "-n", user, "-p", password, "-e", sql]);
     let mut output = run(&mut command, CLIENT_DEADLINE).await;
     output.stdout = output
         .stdout
@@ -80,6 +85,29 @@ pub async fn jdbc_prepared(url: &str, values: &[&str]) -> Vec<String> {
             value
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned)
+        })
+        .collect()
+}
+
+/// Hive's JDBC driver, in one JVM: for each case, an object with url, user, password and sql, its rows as
+/// `[["1"]]`, or the error's SQLSTATE and messages.
+pub async fn jdbc_connections(cases: &Value) -> Vec<Result<String, String>> {
+    told(python("jdbc_connections.py", &[&cases.to_string()]).await)
+}
+
+/// impyla or PyHive, in one process: for each case, as `connections.py` describes them, its rows or the error.
+pub async fn python_connections(client: &str, cases: &Value) -> Vec<Result<String, String>> {
+    told(python("connections.py", &[client, &cases.to_string()]).await)
+}
+
+fn told(output: Output) -> Vec<Result<String, String>> {
+    let answer = json(&output.success());
+    let cases = answer.as_array().expect("an array");
+    cases
+        .iter()
+        .map(|case| match case["error"].as_str() {
+            Some(error) => Err(error.to_owned()),
+            None => Ok(case["rows"].to_string()),
         })
         .collect()
 }

@@ -160,6 +160,11 @@ impl Link {
                         self.shared.close(reason.clone());
                         Err(Lost::Protocol(reason))
                     }
+                    #[cfg(feature = "http")]
+                    Ok(Err(ReadError::Refused(message))) => {
+                        self.shared.close(message.clone());
+                        Err(Lost::Refused(message))
+                    }
                     Ok(Err(error)) => Err(self.lost(error.to_string())),
                     Err(_) => Err(self.too_late()),
                 },

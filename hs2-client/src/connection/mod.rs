@@ -51,6 +51,9 @@ enum Lost {
     Timeout,
     Closed(Arc<str>),
     Protocol(String),
+    /// The server refused user or password. By HTTP it may do so at any call.
+    #[cfg(feature = "http")]
+    Refused(String),
 }
 
 type WriteCall = Box<dyn Fn(&mut Vec<u8>, i32) + Send + Sync>;
@@ -283,6 +286,12 @@ impl<C: Call> Pending<C> {
             Lost::Closed(reason) => Error::Closed {
                 server: server(),
                 reason,
+            },
+            #[cfg(feature = "http")]
+            Lost::Refused(message) => Error::LoginRefused {
+                server: server(),
+                user: self.target.options.auth.user().to_owned(),
+                message,
             },
         })?;
         let reply = decode_reply::<C>(&message, delivered.seqid);

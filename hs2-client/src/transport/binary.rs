@@ -1,6 +1,6 @@
 //! The binary transport: a login by SASL PLAIN or none, and messages with a length before each, or back to back.
 
-use super::{ReadError, Server};
+use super::{ReadError, Server, Stream};
 use crate::error::Error;
 use crate::options::{ANONYMOUS, Auth, ConnectOptions};
 use bytes::{Bytes, BytesMut};
@@ -11,13 +11,12 @@ use hs2_proto::sasl::{
 use hs2_proto::thrift::MessageScanner;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// A connection that is past its login.
 #[derive(Debug)]
 pub(crate) struct Binary {
-    stream: TcpStream,
+    stream: Stream,
     buffer: BytesMut,
     framing: Framing,
     frame_bytes_max: usize,
@@ -34,7 +33,7 @@ enum Framing {
 impl Binary {
     /// Logs in on a fresh connection, within the deadline of a login.
     pub(super) async fn log_in(
-        stream: TcpStream,
+        stream: Stream,
         server: &Server,
         options: &ConnectOptions,
     ) -> Result<Self, Error> {
@@ -95,6 +94,7 @@ impl Binary {
         write_negotiation(&mut out, SaslStatus::Start, Plain::MECHANISM.as_bytes());
         write_negotiation(&mut out, SaslStatus::Complete, &plain.to_bytes());
         self.stream.write_all(&out).await.map_err(closed)?;
+        self.stream.flush().await.map_err(closed)?;
         loop {
             match Negotiation::take(&mut self.buffer, NEGOTIATION_BYTES_MAX) {
                 Ok(Some(answer)) => match answer.status {
@@ -129,8 +129,10 @@ impl Binary {
                 Err(error) => {
                     let first = self.buffer.first().copied().map(FirstByte::of);
                     let hint = match first {
-                        Some(FirstByte::Tls) => "; it wants TLS",
-                        Some(FirstByte::Http) => "; it speaks HTTP",
+                        Some(FirstByte::Tls) => "; it wants TLS: connect with ssl=true",
+                        Some(FirstByte::Http) => {
+                            "; it speaks HTTP: connect with transportMode=http"
+                        }
                         _ => NOSASL_HINT,
                     };
                     return Err(protocol(format!(
@@ -148,7 +150,8 @@ impl Binary {
             Framing::Lengths => write_frame(&mut out, write).map_err(io::Error::other)?,
             Framing::None(_) => write(&mut out),
         }
-        self.stream.write_all(&out).await
+        self.stream.write_all(&out).await?;
+        self.stream.flush().await
     }
 
     /// The next message.

@@ -1,12 +1,24 @@
 //! Bytes to and from one server: dialling, the login, and whole messages, whichever way the server takes them.
 
 mod binary;
+#[cfg(feature = "http")]
+mod cookies;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "tls")]
+mod tls;
 
 use crate::error::Error;
 use crate::options::ConnectOptions;
 use binary::Binary;
 use bytes::Bytes;
+#[cfg(feature = "http")]
+use http::Http;
+use std::fmt::Debug;
 use std::io;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -15,6 +27,9 @@ use tokio::time::timeout;
 pub(crate) enum Transport {
     /// Thrift on the connection itself, with SASL or without.
     Binary(Binary),
+    /// Thrift in HTTP requests.
+    #[cfg(feature = "http")]
+    Http(Http),
 }
 
 /// Why there is no message.
@@ -26,10 +41,18 @@ pub(crate) enum ReadError {
     End,
     #[error("{0}")]
     Protocol(String),
+    /// HTTP: the server does not know who this is.
+    #[cfg(feature = "http")]
+    #[error("{0}")]
+    Refused(String),
+    /// HTTP: not now.
+    #[cfg(feature = "http")]
+    #[error("the server takes no call now: {0}")]
+    Busy(String),
 }
 
 impl Transport {
-    /// Connects and logs in.
+    /// Connects and logs in. By HTTP there is no login: who the client is goes with every call.
     pub(crate) async fn open(
         host: &str,
         port: u16,
@@ -39,7 +62,12 @@ impl Transport {
             host: host.to_owned(),
             port,
         };
-        let stream = server.dial(options).await?;
+        let stream = server.open(options).await?;
+        #[cfg(feature = "http")]
+        if let Some(path) = &options.http_path {
+            let http = Http::open(stream, server, path, options).await?;
+            return Ok(Self::Http(http));
+        }
         let binary = Binary::log_in(stream, &server, options).await?;
         Ok(Self::Binary(binary))
     }
@@ -48,6 +76,8 @@ impl Transport {
     pub(crate) async fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
         match self {
             Self::Binary(binary) => binary.send(write).await,
+            #[cfg(feature = "http")]
+            Self::Http(http) => http.send(write),
         }
     }
 
@@ -58,9 +88,18 @@ impl Transport {
     pub(crate) async fn receive(&mut self) -> Result<Bytes, ReadError> {
         match self {
             Self::Binary(binary) => binary.receive().await,
+            #[cfg(feature = "http")]
+            Self::Http(http) => http.receive().await,
         }
     }
 }
+
+/// What a server is spoken to over: a socket, or TLS on one.
+trait Io: AsyncRead + AsyncWrite + Debug + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Debug + Send + Sync + Unpin> Io for T {}
+
+type Stream = Box<dyn Io>;
 
 /// Where to connect to.
 #[derive(Debug, Clone)]
@@ -72,6 +111,20 @@ struct Server {
 impl Server {
     fn name(&self) -> String {
         server_name(&self.host, self.port)
+    }
+
+    /// A connection to the server, under TLS if the options say so.
+    async fn open(&self, options: &ConnectOptions) -> Result<Stream, Error> {
+        let stream = self.dial(options).await?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &options.tls {
+            let shaken = timeout(options.login_timeout, tls.handshake(stream, self)).await;
+            return shaken.map_err(|_| Error::LoginTimeout {
+                server: self.name(),
+                after: options.login_timeout,
+            })?;
+        }
+        Ok(Box::new(stream))
     }
 
     async fn dial(&self, options: &ConnectOptions) -> Result<TcpStream, Error> {

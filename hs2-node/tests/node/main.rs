@@ -4,19 +4,25 @@
 //! - `calls`: every other call, and handles
 //! - `connections`: what else may come to the port
 //! - `drain`: leaving
+//! - `http`: the HTTP transport, request by request
+//! - `limits`: what one user, one address and all messages together may take
+//! - `login`: passwords that are checked
 #![allow(clippy::unwrap_used)] // A test fails where it finds what it does not expect.
 
 mod calls;
 mod connections;
 mod drain;
 mod engine;
+mod http;
+mod limits;
+mod login;
 mod queries;
 mod raw;
 
 use engine::Scripted;
 use hs2_client::{ConnectOptions, Session, SessionOptions, connect};
-use hs2_node::Node;
 use hs2_node::config::Config;
+use hs2_node::{Authenticator, Node};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,9 +49,33 @@ impl Fixture {
         let mut config = Config::default();
         config.apply_text(settings).unwrap();
         config.port = 0;
+        config.http_port = 0;
         config.scratch = Some(folder.path().to_owned());
+        Self::started(config, folder, None).await
+    }
+
+    /// With a check of passwords.
+    async fn with_logins(settings: &str, logins: Arc<dyn Authenticator>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.apply_text(settings).unwrap();
+        config
+            .apply_text("hive.server2.authentication = CUSTOM")
+            .unwrap();
+        config.port = 0;
+        config.http_port = 0;
+        config.scratch = Some(folder.path().to_owned());
+        Self::started(config, folder, Some(logins)).await
+    }
+
+    async fn started(
+        config: Config,
+        folder: tempfile::TempDir,
+        logins: Option<Arc<dyn Authenticator>>,
+    ) -> Self {
         let engine = Arc::new(Scripted::default());
-        let node = Node::start(config, "1.0", engine.clone()).await.unwrap();
+        let node = Node::start_with(config, "1.0", engine.clone(), logins).await;
+        let node = node.unwrap();
         Self {
             node,
             engine,
@@ -79,6 +109,12 @@ impl Fixture {
         files
             .filter(|path| path.extension().is_some_and(|ending| ending == "spool"))
             .collect()
+    }
+
+    /// For whom sessions were opened, one after another.
+    fn users(&self) -> Vec<String> {
+        let opened = self.engine.opened();
+        opened.into_iter().map(|options| options.user).collect()
     }
 
     fn sessions(&self) -> usize {

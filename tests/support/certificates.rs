@@ -1,28 +1,37 @@
+//! Authorities and certificates made for a test, in PEM.
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, date_time_ymd,
 };
 
 /// An authority that a test trusts, or not.
-pub(crate) struct Authority {
+#[allow(missing_debug_implementations, reason = "the key has none")]
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A certificate and its key, both in PEM.
-pub(crate) struct Issued {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
+#[derive(Debug)]
+pub struct Issued {
+    /// The certificate.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
 }
 
 impl Issued {
     /// As a Java server wants it: in one file.
-    pub(crate) fn in_one(&self) -> String {
+    #[must_use]
+    pub fn in_one(&self) -> String {
         format!("{}{}", self.key, self.certificate)
     }
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
+    /// An authority of this name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -31,29 +40,27 @@ impl Authority {
         Self { issuer }
     }
 
-    pub(crate) fn pem(&self) -> String {
+    /// Its own certificate, by which it is trusted.
+    #[must_use]
+    pub fn pem(&self) -> String {
         self.issuer.pem()
     }
 
-    pub(crate) fn server(&self, names: &[&str]) -> Issued {
-        self.issue(
-            "zookeeper",
-            names,
-            ExtendedKeyUsagePurpose::ServerAuth,
-            2100,
-        )
+    /// A certificate of a server with these names.
+    #[must_use]
+    pub fn server(&self, names: &[&str]) -> Issued {
+        self.issue("server", names, ExtendedKeyUsagePurpose::ServerAuth, 2100)
     }
 
-    pub(crate) fn expired(&self, names: &[&str]) -> Issued {
-        self.issue(
-            "zookeeper",
-            names,
-            ExtendedKeyUsagePurpose::ServerAuth,
-            2020,
-        )
+    /// One that was good until 2020.
+    #[must_use]
+    pub fn expired(&self, names: &[&str]) -> Issued {
+        self.issue("server", names, ExtendedKeyUsagePurpose::ServerAuth, 2020)
     }
 
-    pub(crate) fn client(&self, name: &str) -> Issued {
+    /// A certificate of a client.
+    #[must_use]
+    pub fn client(&self, name: &str) -> Issued {
         self.issue(name, &[], ExtendedKeyUsagePurpose::ClientAuth, 2100)
     }
 
