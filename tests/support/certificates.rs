@@ -35,8 +35,8 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
+        let key = KeyPair::generate().expect("a key");
+        let issuer = CertifiedIssuer::self_signed(params, key).expect("an authority");
         Self { issuer }
     }
 
@@ -72,15 +72,15 @@ impl Authority {
         until: i32,
     ) -> Issued {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
+        let mut params = CertificateParams::new(names).expect("names of hosts");
         params
             .distinguished_name
             .push(DnType::CommonName, common_name);
         params.not_before = date_time_ymd(2019, 1, 1);
         params.not_after = date_time_ymd(until, 1, 1);
         params.extended_key_usages = vec![purpose];
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Issued {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
