@@ -93,6 +93,28 @@ async fn each_step_of_a_session_has_a_name() {
     assert!(seen.outside().is_empty(), "{:?}", seen.outside());
 }
 
+/// A connection that the client gives up by itself is told of as one that breaks.
+#[tokio::test]
+async fn a_silent_server_is_named_with_the_silence() {
+    let seen = Seen::default();
+    let _guard = set_default(seen.clone());
+    let server = Server::start("127.0.0.1:0", ServerOptions::default())
+        .await
+        .unwrap();
+    let options = ConnectOptions::new().session_timeout(Duration::from_secs(4));
+    let client = Client::connect_with(&server.connect_string(), options)
+        .await
+        .unwrap();
+    server.pause(true);
+    wait_for(&client, |state| *state == SessionState::Disconnected).await;
+    let lost = seen.last("zookeeper.connection.lost");
+    assert!(
+        lost["reason"].starts_with("the server was silent for"),
+        "{lost:?}"
+    );
+    assert_eq!(lost["host"], server.connect_string());
+}
+
 /// Whoever listens to what matters only hears the states and nothing of what is done all the time.
 #[tokio::test]
 async fn a_quiet_session_says_little() {

@@ -23,7 +23,7 @@ use zk_proto::HostPort;
 use zk_proto::four_letter::ServerVersion;
 
 use crate::client::{WatchItem, WatchedEvent};
-use crate::error::ConnectError;
+use crate::error::{Attempt, ConnectError};
 use crate::options::ConnectOptions;
 #[cfg(feature = "__sasl")]
 use crate::sasl::{Answer, SaslError, SaslOptions};
@@ -272,6 +272,8 @@ pub(crate) fn now() -> Instant {
 /// The connection, or the attempt to make one.
 #[derive(Default)]
 struct Socket {
+    /// The server that is tried or serves.
+    host: Option<HostPort>,
     transport: Option<Transport>,
     dialing: Option<Dialing>,
     #[cfg(feature = "__sasl")]
@@ -335,12 +337,14 @@ impl Socket {
                     inner.peer = None;
                     drop(guard);
                     self.close();
+                    self.host = Some(host.clone());
                     debug!(name: "zookeeper.connect.start", %host, "zookeeper server is tried");
                     self.dialing = Some(Box::pin(shared.dialer.clone().dial(host)));
                     continue;
                 }
                 Some(SocketOrder::Disconnect) => {
                     inner.peer = None;
+                    self.tell_of_cut(&inner.session);
                     drop(guard);
                     // The last words, such as the end of a session.
                     if let Some(transport) = self.transport.take() {
@@ -373,6 +377,21 @@ impl Socket {
                 continue;
             }
             return due;
+        }
+    }
+
+    /// The session has given up a connection that stands. The end of a session is told as its state.
+    fn tell_of_cut(&self, session: &Session<Token>) {
+        let is_over = matches!(session.state(), SessionState::Ended(_));
+        let mut attempts = session.attempts().iter();
+        let attempt = attempts.find(|attempt| Some(&attempt.host) == self.host.as_ref());
+        if !is_over
+            && let Some(Attempt {
+                host,
+                failure: Some(reason),
+            }) = attempt
+        {
+            debug!(name: "zookeeper.connection.lost", %host, %reason, "zookeeper connection given up");
         }
     }
 
