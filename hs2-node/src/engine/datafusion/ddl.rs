@@ -8,6 +8,7 @@ use super::sql::cursor::TableName;
 use super::sql::statement::{ColumnDef, CreateTable, FileFormat};
 use super::sql::types::HiveType;
 use super::warehouse::metadata::{ColumnMeta, DatabaseMeta, Format, Kind, TableMeta, ViewMeta};
+use super::warehouse::text_table;
 use super::warehouse::writer::DataFile;
 use super::{error, stream};
 use crate::engine::{EngineError, Execution};
@@ -164,8 +165,10 @@ fn new_table(
         meta.format = match create.format {
             FileFormat::Parquet => Format::Parquet,
             FileFormat::Csv => Format::Csv,
+            FileFormat::Text => Format::Text,
             FileFormat::Json => Format::Json,
         };
+        check_readable(&meta)?;
     } else if create.location.is_some() {
         return Err(error::unsupported(
             Some(create.name.at),
@@ -173,6 +176,35 @@ fn new_table(
         ));
     }
     Ok(meta)
+}
+
+/// Refuses columns that the files' format cannot hold.
+fn check_readable(meta: &TableMeta) -> Result<(), EngineError> {
+    if text_table::schema(meta).is_none() {
+        return Ok(());
+    }
+    for (column, hive) in meta.columns.iter().zip(meta.types()?) {
+        if !text_table::reads(&hive) {
+            return Err(error::unsupported(
+                None,
+                format!(
+                    "column {}: {hive} in text files is not supported",
+                    column.name
+                ),
+            ));
+        }
+    }
+    let lines = meta.properties.get("skip.header.line.count");
+    if lines.is_some_and(|lines| lines != "0" && lines != "1")
+        || meta.properties.contains_key("skip.footer.line.count")
+        || meta.properties.contains_key("serialization.null.format")
+    {
+        return Err(error::unsupported(
+            None,
+            "skip.header.line.count above 1, skip.footer.line.count and serialization.null.format are not supported",
+        ));
+    }
+    Ok(())
 }
 
 /// The path of a `LOCATION`: a local one.
@@ -300,6 +332,102 @@ pub(crate) fn drop_table(
             .drop_table(&database, &table)
             .map(|_| ())
     }))
+}
+
+/// `ALTER TABLE … RENAME TO`.
+///
+/// # Errors
+/// There is no such table, or it is the other kind of thing.
+pub(crate) fn rename(
+    session: &Arc<SessionInner>,
+    name: &TableName,
+    to: &TableName,
+    view: bool,
+    planner: &QueryPlanner<'_>,
+) -> Result<Execution, EngineError> {
+    let (from, to) = (resolve(name, planner), resolve(to, planner));
+    let meta = existing(session, name, planner)?;
+    if (meta.kind == Kind::View) != view {
+        return Err(error::semantic(
+            10130,
+            "ALTER TABLE takes tables and ALTER VIEW takes views only",
+        ));
+    }
+    let inner = Arc::clone(session);
+    Ok(session.deferred(async move {
+        let warehouse = &inner.shared.warehouse;
+        warehouse.rename_table((&from.0, &from.1), (&to.0, &to.1))
+    }))
+}
+
+/// `ALTER TABLE` of what is written down about a table.
+///
+/// # Errors
+/// There is no such table.
+pub(crate) fn alter(
+    session: &Arc<SessionInner>,
+    name: &TableName,
+    planner: &QueryPlanner<'_>,
+    change: impl FnOnce(&mut TableMeta) -> Result<(), EngineError>,
+) -> Result<Execution, EngineError> {
+    let (database, table) = resolve(name, planner);
+    let mut meta = existing(session, name, planner)?;
+    change(&mut meta)?;
+    let inner = Arc::clone(session);
+    Ok(session.deferred(async move {
+        inner
+            .shared
+            .warehouse
+            .replace_meta(&database, &table, &meta)
+    }))
+}
+
+/// `ADD COLUMNS`: the rows that are there have NULL in them.
+///
+/// # Errors
+/// A column of that name is there, or the files cannot be read so.
+pub(crate) fn add_columns(
+    meta: &mut TableMeta,
+    columns: Vec<ColumnDef>,
+) -> Result<(), EngineError> {
+    if meta.kind == Kind::View {
+        return Err(error::semantic(
+            10131,
+            "ALTER TABLE … ADD COLUMNS takes no view",
+        ));
+    }
+    for column in columns {
+        if meta.columns.iter().any(|c| c.name == column.name) {
+            return Err(error::semantic(
+                10036,
+                format!("Duplicate column name: {}", column.name),
+            ));
+        }
+        if meta.kind == Kind::External
+            && matches!(column.hive_type, HiveType::Char(_) | HiveType::Varchar(_))
+        {
+            return Err(error::unsupported(
+                None,
+                "char and varchar in external tables are not supported: use string",
+            ));
+        }
+        meta.columns.push(ColumnMeta {
+            name: column.name,
+            hive_type: column.hive_type.to_string(),
+            comment: column.comment,
+        });
+    }
+    check_readable(meta)
+}
+
+fn existing(
+    session: &SessionInner,
+    name: &TableName,
+    planner: &QueryPlanner<'_>,
+) -> Result<TableMeta, EngineError> {
+    let (database, table) = resolve(name, planner);
+    find(&session.shared.warehouse, &database, &table)?
+        .ok_or_else(|| error::no_such_table(Some(name.at), &database, &table))
 }
 
 /// A table's database and name.

@@ -85,6 +85,16 @@ pub(crate) fn no_such_column(at: Option<Location>, name: &str, others: &[String]
     semantic(10004, detail)
 }
 
+/// No such function.
+pub(crate) fn no_such_function(at: Location, name: &str) -> EngineError {
+    let place = if at.line > 0 {
+        format!("{} ", capital_line(at))
+    } else {
+        String::new()
+    };
+    semantic(10011, format!("{place}Invalid function '{name}'"))
+}
+
 /// A DDL statement that the catalog turned down.
 pub(crate) fn ddl(detail: impl AsRef<str>) -> EngineError {
     EngineError {

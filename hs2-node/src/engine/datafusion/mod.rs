@@ -13,6 +13,7 @@ mod ddl;
 mod dml;
 mod error;
 mod functions;
+mod lateral;
 mod operators;
 mod planner;
 mod query;

@@ -11,10 +11,10 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, Scalar
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::error;
-use super::functions::arithmetic::{Arithmetic, Operator as Arith};
+use super::functions::arithmetic::{Arithmetic, Operator as Arith, decimal_of};
 use super::functions::cast::HiveCast;
 use super::functions::text;
-use super::sql::types::HiveType;
+use super::sql::types::{DECIMAL_DIGITS_MAX, HiveType};
 
 /// The planner of operators.
 #[derive(Debug)]
@@ -51,6 +51,54 @@ pub(crate) fn group(hive_type: &HiveType) -> Group {
         T::Binary => Group::Binary,
         T::Array(_) | T::Map(..) | T::Struct(_) => Group::Complex,
     }
+}
+
+/// The type that values of several types come to where each row takes one of them (`CASE`, `coalesce`, `array`): text
+/// beside numbers or dates is text. `None` where Hive has none.
+pub(crate) fn common_type(types: &[HiveType]) -> Option<HiveType> {
+    types.iter().try_fold(HiveType::Void, |common, hive| {
+        let (l, r) = (group(&common), group(hive));
+        Some(match (l, r) {
+            _ if common == *hive => common,
+            (Group::Void, _) => hive.clone(),
+            (_, Group::Void) => common,
+            (Group::Number, Group::Number) => common_number(&common, hive)?,
+            (Group::Text, Group::Text | Group::Number | Group::Date | Group::Timestamp)
+            | (Group::Number | Group::Date | Group::Timestamp, Group::Text) => HiveType::String,
+            (Group::Date | Group::Timestamp, Group::Date | Group::Timestamp) => HiveType::Timestamp,
+            (Group::Complex, Group::Complex) if common.arrow() == hive.arrow() => common,
+            _ => return None,
+        })
+    })
+}
+
+fn common_number(left: &HiveType, right: &HiveType) -> Option<HiveType> {
+    use HiveType as T;
+    let whole = |hive: &T| match hive {
+        T::TinyInt => Some(0),
+        T::SmallInt => Some(1),
+        T::Int => Some(2),
+        T::BigInt => Some(3),
+        _ => None,
+    };
+    Some(match (left, right) {
+        (T::Double, _) | (_, T::Double) => T::Double,
+        (T::Float, _) | (_, T::Float) => T::Float,
+        _ => match (whole(left), whole(right)) {
+            (Some(l), Some(r)) if l >= r => left.clone(),
+            (Some(_), Some(_)) => right.clone(),
+            _ => match (decimal_of(left)?, decimal_of(right)?) {
+                (T::Decimal(p1, s1), T::Decimal(p2, s2)) => {
+                    let scale = s1.max(s2);
+                    T::Decimal(
+                        ((p1 - s1).max(p2 - s2) + scale).min(DECIMAL_DIGITS_MAX),
+                        scale,
+                    )
+                }
+                _ => return None,
+            },
+        },
+    })
 }
 
 impl HiveOperators {

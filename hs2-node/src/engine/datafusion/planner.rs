@@ -8,7 +8,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, ScalarValue, TableReference, plan_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner};
 use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
@@ -16,6 +16,7 @@ use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 
 use super::functions::range;
+use super::lateral::LateralViews;
 
 /// Tables by database and name.
 pub(crate) type Tables = HashMap<(String, String), Arc<dyn TableSource>>;
@@ -25,13 +26,18 @@ pub(crate) type Tables = HashMap<(String, String), Arc<dyn TableSource>>;
 /// # Errors
 /// Whatever DataFusion's planner finds.
 pub(crate) fn plan(state: &SessionState, tables: &Tables, query: Query) -> Result<LogicalPlan> {
-    let planner = Planner { state, tables };
+    let planner = Planner {
+        state,
+        tables,
+        relations: [Arc::new(LateralViews)],
+    };
     SqlToRel::new(&planner).sql_statement_to_plan(Statement::Query(Box::new(query)))
 }
 
 struct Planner<'a> {
     state: &'a SessionState,
     tables: &'a Tables,
+    relations: [Arc<dyn RelationPlanner>; 1],
 }
 
 impl ContextProvider for Planner<'_> {
@@ -65,6 +71,10 @@ impl ContextProvider for Planner<'_> {
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
         self.state.expr_planners()
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        &self.relations
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {

@@ -257,6 +257,7 @@ impl<'a> QueryPlanner<'a> {
         names: &[OutputName],
     ) -> Result<Vec<(String, HiveType)>, EngineError> {
         let fields: Vec<_> = plan.schema().iter().collect();
+        let generated = names == [OutputName::Generated];
         let stars = names
             .iter()
             .filter(|name| **name == OutputName::Star)
@@ -265,7 +266,7 @@ impl<'a> QueryPlanner<'a> {
             .iter()
             .filter_map(|name| match name {
                 OutputName::Named(name) => Some(name),
-                OutputName::Star => None,
+                OutputName::Star | OutputName::Generated => None,
             })
             .collect();
         // Beside a `*` every named column was given an alias, so it has no table.
@@ -288,7 +289,9 @@ impl<'a> QueryPlanner<'a> {
                     Some(table) if self.unique_names => format!("{}.{name}", table.table()),
                     _ => name.to_owned(),
                 };
-                let name = if stars == 0 {
+                let name = if generated {
+                    field.name().clone()
+                } else if stars == 0 {
                     match rest.next() {
                         // `t.a`, or the field `a` of a struct.
                         Some(name) if name.contains('.') => {

@@ -200,6 +200,33 @@ impl SessionInner {
             Statement::DropView { name, if_exists } => {
                 ddl::drop_table(self, &name, if_exists, true, planner)
             }
+            Statement::Rename { name, to, view } => ddl::rename(self, &name, &to, view, planner),
+            Statement::SetProperties { name, properties } => {
+                ddl::alter(self, &name, planner, |meta| {
+                    meta.properties.extend(properties);
+                    Ok(())
+                })
+            }
+            Statement::UnsetProperties {
+                name,
+                keys,
+                if_exists,
+            } => ddl::alter(self, &name, planner, |meta| {
+                for key in keys {
+                    if meta.properties.remove(&key).is_none() && !if_exists {
+                        return Err(error::semantic(
+                            10215,
+                            format!(
+                                "Please use the following syntax if not sure whether the property existed or not: UNSET TBLPROPERTIES IF EXISTS ('{key}')"
+                            ),
+                        ));
+                    }
+                }
+                Ok(())
+            }),
+            Statement::AddColumns { name, columns } => {
+                ddl::alter(self, &name, planner, |meta| ddl::add_columns(meta, columns))
+            }
             Statement::CreateDatabase {
                 name,
                 if_not_exists,

@@ -57,8 +57,34 @@ pub(crate) fn show(
             let (database, name, meta) = table_meta(warehouse, current, &table)?;
             single("createtab_stmt", create_statement(&database, &name, &meta))
         }
+        Statement::ShowPartitions(table) => {
+            let (_, name, _) = table_meta(warehouse, current, &table)?;
+            Err(error::semantic(
+                10241,
+                format!("Table {name} is not a partitioned table"),
+            ))
+        }
+        Statement::DescribeFunction(name) => {
+            let text = if allow::names().contains(&name.as_str()) {
+                format!("{name} is a function of Hive; see its Language Manual")
+            } else {
+                format!("Function '{name}' does not exist.")
+            };
+            single("tab_name", vec![text])
+        }
         Statement::ShowTableProperties { table, key } => {
-            let (_, _, meta) = table_meta(warehouse, current, &table)?;
+            let (database, name, meta) = table_meta(warehouse, current, &table)?;
+            // Hive answers so, in the column of the name.
+            if let Some(key) = key
+                .as_ref()
+                .filter(|key| !meta.properties.contains_key(*key))
+            {
+                let text = format!("Table {database}.{name} does not have property: {key}");
+                return rows(
+                    &["prpt_name", "prpt_value"],
+                    vec![vec![text, String::new()]],
+                );
+            }
             let properties = meta
                 .properties
                 .into_iter()
@@ -266,6 +292,7 @@ fn format_word(format: Format) -> &'static str {
     match format {
         Format::Parquet => "PARQUET",
         Format::Csv => "CSV",
+        Format::Text => "TEXTFILE",
         Format::Json => "JSON",
     }
 }

@@ -1,6 +1,8 @@
 //! Which functions a statement may call, and what each becomes. Only functions whose Hive meaning was checked are here;
 //! every other name is refused, so that none answers differently from Hive in silence.
 
+use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, Value};
+
 use super::cast;
 
 /// What a function is.
@@ -22,12 +24,35 @@ pub(crate) enum Argument {
     Any,
     /// To this type, or by this rule of [`cast`], as Hive does without `CAST`.
     To(&'static str),
-    /// To this type, but not from text, which Hive reads by another rule.
-    NotText(&'static str),
     /// A whole constant that the planner reads itself, not negative.
     Raw,
     /// A whole constant that the planner reads itself.
     Signed,
+    /// A regular expression.
+    Pattern,
+}
+
+/// An argument that may be left out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Omitted {
+    Int(i32),
+    Text(&'static str),
+}
+
+impl Omitted {
+    /// As an argument.
+    pub(crate) fn expr(self) -> Expr {
+        match self {
+            Self::Int(value) => Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(Expr::Value(Value::Number(value.to_string(), false).into())),
+                data_type: DataType::Int(None),
+                array: false,
+                format: None,
+            },
+            Self::Text(text) => Expr::Value(Value::SingleQuotedString(text.to_owned()).into()),
+        }
+    }
 }
 
 /// One function.
@@ -42,6 +67,8 @@ pub(crate) struct Rule {
     pub(crate) count: (usize, usize),
     /// Conversions; the last one serves all further arguments.
     pub(crate) arguments: &'static [Argument],
+    /// What stands for arguments that are left out.
+    pub(crate) defaults: &'static [Omitted],
     /// The Hive type of the result where the target gives another.
     pub(crate) result: Option<&'static str>,
 }
@@ -60,7 +87,7 @@ pub(crate) fn names() -> Vec<&'static str> {
 }
 
 /// Functions that the rewriter handles one by one.
-pub(crate) const SPECIAL: [&str; 23] = [
+pub(crate) const SPECIAL: [&str; 34] = [
     "avg",
     "cast",
     "ceil",
@@ -70,21 +97,106 @@ pub(crate) const SPECIAL: [&str; 23] = [
     "current_date",
     "current_timestamp",
     "current_user",
+    "e",
+    "explode",
     "floor",
     "greatest",
+    "grouping",
     "if",
+    "inline",
     "isnotnull",
     "isnull",
+    "json_tuple",
     "least",
     "log",
     "logged_in_user",
+    "negative",
     "nullif",
+    "pi",
     "pmod",
+    "posexplode",
+    "positive",
     "range",
-    "split",
+    "stack",
+    "struct",
     "sum",
+    "unix_timestamp",
     "version",
 ];
+
+/// Functions of Hive that this engine has not. Any other name is nobody's.
+pub(crate) const REFUSED: [&str; 65] = [
+    "aes_decrypt",
+    "aes_encrypt",
+    "array_distinct",
+    "array_except",
+    "array_intersect",
+    "array_join",
+    "array_max",
+    "array_min",
+    "array_remove",
+    "array_slice",
+    "array_union",
+    "assert_true",
+    "base64",
+    "chr",
+    "context_ngrams",
+    "crc32",
+    "decode",
+    "elt",
+    "encode",
+    "field",
+    "find_in_set",
+    "format_string",
+    "from_utc_timestamp",
+    "histogram_numeric",
+    "in_file",
+    "index",
+    "java_method",
+    "likeall",
+    "likeany",
+    "mask",
+    "mask_first_n",
+    "mask_hash",
+    "mask_last_n",
+    "mask_show_first_n",
+    "mask_show_last_n",
+    "murmur_hash",
+    "ngrams",
+    "octet_length",
+    "parse_url",
+    "parse_url_tuple",
+    "printf",
+    "reflect",
+    "reflect2",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_count",
+    "regr_intercept",
+    "regr_r2",
+    "regr_slope",
+    "regr_sxx",
+    "regr_sxy",
+    "regr_syy",
+    "sentences",
+    "sha",
+    "sha1",
+    "sha2",
+    "shiftrightunsigned",
+    "sort_array_by",
+    "soundex",
+    "substring_index",
+    "surrogate_key",
+    "to_utc_timestamp",
+    "unbase64",
+    "unhex",
+    "uuid",
+];
+
+/// Whether a function is one of Hive's.
+pub(crate) fn is_hives(name: &str) -> bool {
+    REFUSED.contains(&name) || name.starts_with("xpath")
+}
 
 const MANY: usize = 10_000;
 const TEXT: Argument = Argument::To("string");
@@ -92,7 +204,7 @@ const INT: Argument = Argument::To("int");
 const DOUBLE: Argument = Argument::To("double");
 const NUMBER: Argument = Argument::To(cast::NUMBER);
 const DATE: Argument = Argument::To("date");
-const TIME: Argument = Argument::NotText("timestamp");
+const TIMESTAMP: Argument = Argument::To("timestamp");
 
 const fn scalar(
     name: &'static str,
@@ -106,7 +218,35 @@ const fn scalar(
         kind: Kind::Scalar,
         count,
         arguments,
+        defaults: &[],
         result: None,
+    }
+}
+
+const fn gives(rule: Rule, result: &'static str) -> Rule {
+    Rule {
+        result: Some(result),
+        ..rule
+    }
+}
+
+const fn or(rule: Rule, defaults: &'static [Omitted]) -> Rule {
+    Rule { defaults, ..rule }
+}
+
+const fn aggregate_as(
+    name: &'static str,
+    target: &'static str,
+    arguments: &'static [Argument],
+) -> Rule {
+    Rule {
+        name,
+        target,
+        kind: Kind::Aggregate,
+        count: (arguments.len(), arguments.len()),
+        arguments,
+        defaults: &[],
+        result: Some("double"),
     }
 }
 
@@ -135,6 +275,7 @@ const fn of_kind(
         kind,
         count,
         arguments,
+        defaults: &[],
         result,
     }
 }
@@ -164,6 +305,31 @@ const RULES: &[Rule] = &[
     scalar("space", "hive space", (1, 1), &[INT]),
     scalar("lpad", "hive lpad", (3, 3), &[TEXT, INT, TEXT]),
     scalar("rpad", "hive rpad", (3, 3), &[TEXT, INT, TEXT]),
+    scalar("split", "hive split", (2, 2), &[TEXT, Argument::Pattern]),
+    scalar(
+        "regexp_replace",
+        "hive regexp_replace",
+        (3, 3),
+        &[TEXT, Argument::Pattern, TEXT],
+    ),
+    or(
+        scalar(
+            "regexp_extract",
+            "hive regexp_extract",
+            (2, 3),
+            &[TEXT, Argument::Pattern, INT],
+        ),
+        &[Omitted::Int(1)],
+    ),
+    scalar("regexp", "hive rlike", (2, 2), &[TEXT, Argument::Pattern]),
+    scalar("rlike", "hive rlike", (2, 2), &[TEXT, Argument::Pattern]),
+    scalar("get_json_object", "hive get_json_object", (2, 2), &[TEXT]),
+    or(
+        scalar("str_to_map", "hive str_to_map", (1, 3), &[TEXT]),
+        &[Omitted::Text(","), Omitted::Text(":")],
+    ),
+    gives(scalar("md5", "md5", (1, 1), &[TEXT]), "string"),
+    gives(scalar("levenshtein", "levenshtein", (2, 2), &[TEXT]), "int"),
     scalar("concat", "hive concat", (1, MANY), &[TEXT]),
     scalar("concat_ws", "hive concat_ws", (2, MANY), &[TEXT]),
     // Numbers.
@@ -182,7 +348,28 @@ const RULES: &[Rule] = &[
     scalar("power", "hive pow", (2, 2), &[DOUBLE]),
     scalar("abs", "hive abs", (1, 1), &[NUMBER]),
     scalar("round", "hive round", (1, 2), &[NUMBER, Argument::Signed]),
+    double("sign", "hive sign"),
+    double("cbrt", "hive cbrt"),
+    double("degrees", "hive degrees"),
+    double("radians", "hive radians"),
+    or(
+        scalar("bround", "hive bround", (1, 2), &[DOUBLE, INT]),
+        &[Omitted::Int(0)],
+    ),
+    scalar("conv", "hive conv", (3, 3), &[TEXT, INT, INT]),
+    scalar("bin", "hive bin", (1, 1), &[Argument::To("bigint")]),
+    scalar("hex", "hive hex", (1, 1), &[Argument::Any]),
+    scalar("factorial", "hive factorial", (1, 1), &[INT]),
+    scalar(
+        "format_number",
+        "hive format_number",
+        (2, 2),
+        &[DOUBLE, INT],
+    ),
+    scalar("hash", "hive hash", (1, MANY), &[Argument::Any]),
+    scalar("rand", "random", (0, 0), &[]),
     // Dates.
+    date("date", ""),
     date("to_date", ""),
     date("year", "hive year"),
     date("month", "hive month"),
@@ -191,9 +378,28 @@ const RULES: &[Rule] = &[
     date("quarter", "hive quarter"),
     date("dayofweek", "hive dayofweek"),
     date("weekofyear", "hive weekofyear"),
-    scalar("hour", "hive hour", (1, 1), &[TIME]),
-    scalar("minute", "hive minute", (1, 1), &[TIME]),
-    scalar("second", "hive second", (1, 1), &[TIME]),
+    scalar("hour", "hive hour", (1, 1), &[Argument::Any]),
+    scalar("minute", "hive minute", (1, 1), &[Argument::Any]),
+    scalar("second", "hive second", (1, 1), &[Argument::Any]),
+    scalar("add_months", "hive add_months", (2, 2), &[DATE, INT]),
+    date("last_day", "hive last_day"),
+    scalar("next_day", "hive next_day", (2, 2), &[DATE, TEXT]),
+    scalar("trunc", "hive trunc", (2, 2), &[DATE, TEXT]),
+    scalar(
+        "months_between",
+        "hive months_between",
+        (2, 3),
+        &[TIMESTAMP, TIMESTAMP, Argument::Any],
+    ),
+    or(
+        scalar(
+            "from_unixtime",
+            "hive from_unixtime",
+            (1, 2),
+            &[Argument::To("bigint"), TEXT],
+        ),
+        &[Omitted::Text("yyyy-MM-dd HH:mm:ss")],
+    ),
     scalar("date_add", "hive date_add", (2, 2), &[DATE, INT]),
     scalar("date_sub", "hive date_sub", (2, 2), &[DATE, INT]),
     scalar("datediff", "hive datediff", (2, 2), &[DATE]),
@@ -201,43 +407,51 @@ const RULES: &[Rule] = &[
         "date_format",
         "hive date_format",
         (2, 2),
-        &[Argument::To("timestamp"), TEXT],
+        &[TIMESTAMP, TEXT],
     ),
     // NULL.
     scalar("coalesce", "coalesce", (1, MANY), &[Argument::Any]),
     scalar("nvl", "coalesce", (2, 2), &[Argument::Any]),
     // Collections.
     scalar("size", "hive size", (1, 1), &[Argument::Any]),
-    scalar("array", "make_array", (1, MANY), &[Argument::Any]),
+    scalar("array", "hive array", (1, MANY), &[Argument::Any]),
+    scalar("map", "hive map", (2, MANY), &[Argument::Any]),
+    scalar("map_keys", "hive map_keys", (1, 1), &[Argument::Any]),
+    scalar("map_values", "hive map_values", (1, 1), &[Argument::Any]),
+    scalar(
+        "array_contains",
+        "hive array_contains",
+        (2, 2),
+        &[Argument::Any],
+    ),
+    scalar("sort_array", "hive sort_array", (1, 1), &[Argument::Any]),
     scalar("named_struct", "named_struct", (2, MANY), &[Argument::Any]),
     // Aggregates.
     of_kind(Kind::Aggregate, "min", (1, 1), &[Argument::Any], None),
     of_kind(Kind::Aggregate, "max", (1, 1), &[Argument::Any], None),
     of_kind(Kind::Aggregate, "stddev_pop", (1, 1), &[DOUBLE], None),
     of_kind(Kind::Aggregate, "var_pop", (1, 1), &[DOUBLE], None),
+    aggregate_as("stddev", "stddev_pop", &[DOUBLE]),
+    aggregate_as("std", "stddev_pop", &[DOUBLE]),
+    aggregate_as("variance", "var_pop", &[DOUBLE]),
+    aggregate_as("stddev_samp", "stddev", &[DOUBLE]),
+    aggregate_as("var_samp", "var", &[DOUBLE]),
+    aggregate_as("covar_pop", "covar_pop", &[DOUBLE, DOUBLE]),
+    aggregate_as("covar_samp", "covar", &[DOUBLE, DOUBLE]),
+    aggregate_as("corr", "corr", &[DOUBLE, DOUBLE]),
+    aggregate_as(
+        "percentile",
+        "percentile_cont",
+        &[Argument::To("bigint"), DOUBLE],
+    ),
     Rule {
-        name: "stddev",
-        target: "stddev_pop",
-        kind: Kind::Aggregate,
-        count: (1, 1),
-        arguments: &[DOUBLE],
-        result: None,
-    },
-    Rule {
-        name: "std",
-        target: "stddev_pop",
-        kind: Kind::Aggregate,
-        count: (1, 1),
-        arguments: &[DOUBLE],
-        result: None,
-    },
-    Rule {
-        name: "variance",
-        target: "var_pop",
-        kind: Kind::Aggregate,
-        count: (1, 1),
-        arguments: &[DOUBLE],
-        result: None,
+        name: "percentile_approx",
+        target: "approx_percentile_cont",
+        kind: Kind::Collector,
+        count: (2, 3),
+        arguments: &[DOUBLE, DOUBLE, Argument::Raw],
+        defaults: &[],
+        result: Some("double"),
     },
     of_kind(
         Kind::Collector,
@@ -263,15 +477,15 @@ const RULES: &[Rule] = &[
     of_kind(
         Kind::Window,
         "lag",
-        (1, 2),
-        &[Argument::Any, Argument::Raw],
+        (1, 3),
+        &[Argument::Any, Argument::Raw, Argument::Any],
         None,
     ),
     of_kind(
         Kind::Window,
         "lead",
-        (1, 2),
-        &[Argument::Any, Argument::Raw],
+        (1, 3),
+        &[Argument::Any, Argument::Raw, Argument::Any],
         None,
     ),
     of_kind(Kind::Window, "first_value", (1, 1), &[Argument::Any], None),
@@ -281,6 +495,15 @@ const RULES: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_refused_is_not_allowed() {
+        assert!(
+            REFUSED
+                .iter()
+                .all(|name| rule(name).is_none() && !SPECIAL.contains(name))
+        );
+    }
 
     #[test]
     fn each_name_has_one_rule() {

@@ -186,7 +186,7 @@ fn whole_digits(digits: i64) -> i32 {
 }
 
 /// Rounds half away from zero at a decimal digit, as Java's `BigDecimal` does on the number's shortest text.
-fn round_double(value: f64, digits: i32) -> f64 {
+pub(crate) fn round_double(value: f64, digits: i32) -> f64 {
     if !value.is_finite() || digits > 330 {
         return value;
     }

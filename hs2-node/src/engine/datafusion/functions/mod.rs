@@ -4,12 +4,19 @@
 pub(crate) mod allow;
 pub(crate) mod arithmetic;
 pub(crate) mod cast;
+pub(crate) mod collections;
 pub(crate) mod complex;
 pub(crate) mod dates;
+pub(crate) mod generate;
+pub(crate) mod json;
 pub(crate) mod math;
+pub(crate) mod numbers;
+pub(crate) mod pattern;
 pub(crate) mod range;
+pub(crate) mod regexp;
 pub(crate) mod strings;
 pub(crate) mod text;
+pub(crate) mod time_pattern;
 pub(crate) mod udf;
 
 use datafusion::logical_expr::ScalarUDF;
@@ -30,5 +37,10 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
     udfs.extend(strings::udfs());
     udfs.extend(dates::udfs());
     udfs.extend(math::udfs());
+    udfs.extend(numbers::udfs());
+    udfs.extend(regexp::udfs());
+    udfs.extend(json::udfs());
+    udfs.extend(collections::udfs());
+    udfs.extend(generate::udfs());
     udfs
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int32Array, ListBuilder, StringBuilder};
+use datafusion::arrow::array::{ArrayRef, Int32Array, StringBuilder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ScalarUDF, TypeSignature};
@@ -16,7 +16,6 @@ const LENGTH_MAX: usize = 256 << 20;
 pub(crate) fn udfs() -> Vec<ScalarUDF> {
     use DataType::{Int32, Utf8};
     let one: &[DataType] = &[Utf8];
-    let list = DataType::new_list(Utf8, true);
     vec![
         Fixed::udf("hive upper", &[one], Utf8, |a| {
             strings(a, |a, i, out| {
@@ -179,7 +178,6 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
                 })
             },
         ),
-        Fixed::udf("hive split", &[&[Utf8, Utf8]], list, split),
     ]
 }
 
@@ -341,23 +339,6 @@ fn pad(args: &Args, left: bool) -> Result<ArrayRef> {
         }
         Some(())
     })
-}
-
-/// Parts of a string between a separator that is no pattern; empty parts stay.
-fn split(args: &Args) -> Result<ArrayRef> {
-    let mut out = ListBuilder::new(StringBuilder::new());
-    let (texts, separators) = (args.strings(0), args.strings(1));
-    for i in 0..args.rows {
-        if let (Some(text), Some(separator)) = (texts.get(i), separators.get(i)) {
-            for part in text.split(separator) {
-                out.values().append_value(part);
-            }
-            out.append(true);
-        } else {
-            out.append(false);
-        }
-    }
-    Ok(Arc::new(out.finish()))
 }
 
 #[cfg(test)]

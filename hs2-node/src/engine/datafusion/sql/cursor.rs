@@ -147,6 +147,16 @@ impl Cursor {
         Ok(name)
     }
 
+    /// An operator's text.
+    pub(crate) fn operator(&mut self) -> Result<String, EngineError> {
+        if self.at_end() {
+            return Err(self.unexpected("expected a name"));
+        }
+        let text = self.peek().to_string();
+        self.at += 1;
+        Ok(text)
+    }
+
     /// A string literal.
     pub(crate) fn string(&mut self) -> Result<String, EngineError> {
         let Token::SingleQuotedString(value) = self.peek() else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use datafusion::sql::sqlparser::ast::Query;
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
 use super::cursor::{Cursor, TableName};
 use super::lexer;
@@ -37,6 +37,8 @@ pub(crate) enum Statement {
         pattern: Option<String>,
     },
     ShowCreateTable(TableName),
+    /// No table here has partitions: there is one with another answer only.
+    ShowPartitions(TableName),
     ShowTableProperties {
         table: TableName,
         key: Option<String>,
@@ -47,6 +49,25 @@ pub(crate) enum Statement {
         detail: Detail,
     },
     DescribeDatabase(String),
+    DescribeFunction(String),
+    Rename {
+        name: TableName,
+        to: TableName,
+        view: bool,
+    },
+    SetProperties {
+        name: TableName,
+        properties: BTreeMap<String, String>,
+    },
+    UnsetProperties {
+        name: TableName,
+        keys: Vec<String>,
+        if_exists: bool,
+    },
+    AddColumns {
+        name: TableName,
+        columns: Vec<ColumnDef>,
+    },
     CreateDatabase {
         name: String,
         if_not_exists: bool,
@@ -102,7 +123,10 @@ pub(crate) struct ColumnDef {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileFormat {
     Parquet,
+    /// Text with quotes, as spreadsheets write it.
     Csv,
+    /// Hive's text: fields parted by one character, no quotes, `\\N` for NULL.
+    Text,
     Json,
 }
 
@@ -131,8 +155,14 @@ pub(crate) struct Insert {
 }
 
 /// Statements that Hive has and this engine does not, by their first words.
-const REFUSED: [&str; 34] = [
-    "ALTER",
+const REFUSED: [&str; 39] = [
+    "ALTER DATABASE",
+    "ALTER SCHEMA",
+    "ALTER MATERIALIZED",
+    "ALTER INDEX",
+    "PREPARE",
+    "EXECUTE",
+    "ABORT",
     "ANALYZE",
     "MSCK",
     "LOAD",
@@ -149,7 +179,6 @@ const REFUSED: [&str; 34] = [
     "START",
     "COMMIT",
     "ROLLBACK",
-    "SHOW PARTITIONS",
     "SHOW INDEXES",
     "SHOW LOCKS",
     "SHOW ROLES",
@@ -196,7 +225,6 @@ fn statement(c: &mut Cursor, text: &str) -> Result<Statement, EngineError> {
     }
     if c.eat("EXPLAIN") {
         for refused in [
-            "EXTENDED",
             "DEPENDENCY",
             "AUTHORIZATION",
             "LOCKS",
@@ -213,7 +241,16 @@ fn statement(c: &mut Cursor, text: &str) -> Result<Statement, EngineError> {
                 ));
             }
         }
-        c.eat("FORMATTED");
+        // One plan serves all three.
+        if !c.eat("FORMATTED") {
+            c.eat("EXTENDED");
+        }
+        if !(c.is_word("SELECT") || c.is_word("WITH") || c.peek() == &Token::LParen) {
+            return Err(error::unsupported(
+                Some(c.location()),
+                "EXPLAIN of another statement than a query is not supported",
+            ));
+        }
         return Ok(Statement::Explain(c.query()?));
     }
     if c.eat("USE") {
@@ -244,6 +281,12 @@ fn statement(c: &mut Cursor, text: &str) -> Result<Statement, EngineError> {
     }
     if c.eat("CREATE TABLE") || c.eat("CREATE MANAGED TABLE") {
         return create_table(c, false);
+    }
+    if c.eat("ALTER TABLE") {
+        return alter(c, false);
+    }
+    if c.eat("ALTER VIEW") {
+        return alter(c, true);
     }
     if c.eat("CREATE OR REPLACE VIEW") {
         return create_view(c, text, true);
@@ -293,6 +336,9 @@ fn show(c: &mut Cursor) -> Result<Statement, EngineError> {
             Some(c.pattern()?)
         };
         return Ok(Statement::ShowFunctions { pattern });
+    }
+    if c.eat("PARTITIONS") {
+        return Ok(Statement::ShowPartitions(c.table_name()?));
     }
     if c.eat("COLUMNS") {
         if !c.eat("IN") {
@@ -349,10 +395,17 @@ fn describe(c: &mut Cursor) -> Result<Statement, EngineError> {
         && !c.at_end()
         && !matches!(c.peek_nth(1), Token::EOF | Token::SemiColon)
     {
-        return Err(error::unsupported(
-            Some(c.location()),
-            "DESCRIBE FUNCTION is not supported",
-        ));
+        c.identifier()?;
+        c.eat("EXTENDED");
+        if let Token::SingleQuotedString(name) = c.peek() {
+            let name = name.to_lowercase();
+            c.string()?;
+            return Ok(Statement::DescribeFunction(name));
+        }
+        if matches!(c.peek(), Token::Word(_)) {
+            return Ok(Statement::DescribeFunction(c.identifier()?));
+        }
+        return Ok(Statement::DescribeFunction(c.operator()?));
     }
     if (c.is_word("DATABASE") || c.is_word("SCHEMA"))
         && !matches!(c.peek_nth(1), Token::EOF | Token::SemiColon)
@@ -444,37 +497,58 @@ fn create_table(c: &mut Cursor, external: bool) -> Result<Statement, EngineError
             properties(c, &mut table.properties)?;
         } else if c.eat("STORED AS") || c.eat("USING") {
             let at = c.location();
-            table.format = match c.identifier()?.as_str() {
+            let word = c.identifier()?;
+            table.format = match word.as_str() {
                 "parquet" => FileFormat::Parquet,
                 "csv" if external => FileFormat::Csv,
+                // `ROW FORMAT SERDE` may have said otherwise.
+                "textfile" if external && table.format != FileFormat::Parquet => table.format,
+                "textfile" if external => FileFormat::Text,
                 "json" | "jsonfile" if external => FileFormat::Json,
-                other if external => {
-                    return Err(error::unsupported(
-                        Some(at),
-                        format!("STORED AS {other} is not supported: use PARQUET, CSV or JSON"),
-                    ));
-                }
-                other => {
+                "textfile" | "csv" | "json" | "jsonfile" => {
                     return Err(error::unsupported(
                         Some(at),
                         format!(
-                            "STORED AS {other} is not supported for a managed table: use PARQUET"
+                            "STORED AS {word} is not supported for a managed table: use PARQUET"
+                        ),
+                    ));
+                }
+                _ => {
+                    return Err(error::unsupported(
+                        Some(at),
+                        format!(
+                            "STORED AS {word} is not supported: use PARQUET, or TEXTFILE, CSV or JSONFILE for an external table"
                         ),
                     ));
                 }
             };
+        } else if c.is_word("ROW") && external {
+            row_format(c, &mut table)?;
+        } else if c.eat("WITH SERDEPROPERTIES") {
+            let at = c.location();
+            let mut given = BTreeMap::new();
+            properties(c, &mut given)?;
+            for (key, value) in given {
+                let name = match key.as_str() {
+                    "field.delim" | "separatorChar" => "field.delim",
+                    "serialization.format" => continue,
+                    "quoteChar" if value == "\"" => continue,
+                    _ => {
+                        return Err(error::unsupported(
+                            Some(at),
+                            format!("SERDEPROPERTIES '{key}' is not supported"),
+                        ));
+                    }
+                };
+                table
+                    .properties
+                    .insert(name.to_owned(), one_byte(at, &value)?);
+            }
         } else {
             break;
         }
     }
-    for refused in [
-        "PARTITIONED",
-        "CLUSTERED",
-        "SKEWED",
-        "ROW",
-        "STORED",
-        "WITH SERDEPROPERTIES",
-    ] {
+    for refused in ["PARTITIONED", "CLUSTERED", "SKEWED", "ROW", "STORED"] {
         if c.comes(refused) {
             return Err(error::unsupported(
                 Some(c.location()),
@@ -489,6 +563,126 @@ fn create_table(c: &mut Cursor, external: bool) -> Result<Statement, EngineError
         table.query = Some(c.query()?);
     }
     Ok(Statement::CreateTable(Box::new(table)))
+}
+
+/// `ROW FORMAT DELIMITED …` or `ROW FORMAT SERDE '…'`.
+fn row_format(c: &mut Cursor, table: &mut CreateTable) -> Result<(), EngineError> {
+    c.expect("ROW")?;
+    c.expect("FORMAT")?;
+    let at = c.location();
+    if c.eat("SERDE") {
+        let class = c.string()?;
+        table.format = match class.rsplit('.').next().unwrap_or_default() {
+            "LazySimpleSerDe" => FileFormat::Text,
+            "OpenCSVSerde" => FileFormat::Csv,
+            "JsonSerDe" => FileFormat::Json,
+            "ParquetHiveSerDe" => FileFormat::Parquet,
+            _ => {
+                return Err(error::unsupported(
+                    Some(at),
+                    format!("SERDE '{class}' is not supported"),
+                ));
+            }
+        };
+        return Ok(());
+    }
+    c.expect("DELIMITED")?;
+    table.format = FileFormat::Text;
+    loop {
+        let at = c.location();
+        if c.eat("FIELDS TERMINATED BY") {
+            let value = c.string()?;
+            table
+                .properties
+                .insert("field.delim".to_owned(), one_byte(at, &value)?);
+            if c.is_word("ESCAPED") {
+                return Err(error::unsupported(
+                    Some(c.location()),
+                    "ROW FORMAT … ESCAPED BY is not supported",
+                ));
+            }
+        } else if c.eat("LINES TERMINATED BY") {
+            if c.string()? != "\n" {
+                return Err(error::unsupported(
+                    Some(at),
+                    "LINES TERMINATED BY anything but '\\n' is not supported",
+                ));
+            }
+        } else if c.is_word("COLLECTION") || c.is_word("MAP") || c.is_word("NULL") {
+            return Err(error::unsupported(
+                Some(at),
+                "ROW FORMAT DELIMITED with COLLECTION ITEMS, MAP KEYS or NULL is not supported",
+            ));
+        } else {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A separator: Hive's is one byte, written as itself or as its number.
+fn one_byte(at: Location, text: &str) -> Result<String, EngineError> {
+    if text.len() == 1 {
+        return Ok(text.to_owned());
+    }
+    match text.parse::<u8>() {
+        Ok(code) if code < 128 => Ok(char::from(code).to_string()),
+        _ => Err(error::unsupported(
+            Some(at),
+            format!("the separator '{text}' is not supported: it is one ASCII character"),
+        )),
+    }
+}
+
+/// `ALTER TABLE` and `ALTER VIEW`.
+fn alter(c: &mut Cursor, view: bool) -> Result<Statement, EngineError> {
+    let name = c.table_name()?;
+    if c.eat("RENAME TO") {
+        let to = c.table_name()?;
+        return Ok(Statement::Rename { name, to, view });
+    }
+    if c.eat("SET TBLPROPERTIES") {
+        let mut given = BTreeMap::new();
+        properties(c, &mut given)?;
+        return Ok(Statement::SetProperties {
+            name,
+            properties: given,
+        });
+    }
+    if c.eat("UNSET TBLPROPERTIES") {
+        let if_exists = c.eat("IF EXISTS");
+        c.expect_token(&Token::LParen)?;
+        let mut keys = vec![c.string()?];
+        while c.eat_token(&Token::Comma) {
+            keys.push(c.string()?);
+        }
+        c.expect_token(&Token::RParen)?;
+        return Ok(Statement::UnsetProperties {
+            name,
+            keys,
+            if_exists,
+        });
+    }
+    if !view && c.eat("ADD COLUMNS") {
+        let columns = columns(c, true)?;
+        c.eat("CASCADE");
+        c.eat("RESTRICT");
+        return Ok(Statement::AddColumns { name, columns });
+    }
+    let kind = if view { "ALTER VIEW" } else { "ALTER TABLE" };
+    let words: Vec<String> = (0..2)
+        .filter_map(|i| match c.peek_nth(i) {
+            Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_uppercase()),
+            _ => None,
+        })
+        .collect();
+    if words.is_empty() {
+        return Err(c.unexpected("expected what to alter"));
+    }
+    Err(error::unsupported(
+        Some(c.location()),
+        format!("{kind} … {} is not supported", words.join(" ")),
+    ))
 }
 
 /// `(name [type] [COMMENT '…'], …)`.
@@ -768,8 +962,12 @@ mod tests {
     #[test]
     fn what_is_not_here_is_refused_by_name() {
         for (text, name) in [
-            ("ALTER TABLE t ADD COLUMNS (a int)", "ALTER"),
-            ("show partitions t", "SHOW PARTITIONS"),
+            (
+                "ALTER TABLE t ADD PARTITION (a=1)",
+                "ALTER TABLE … ADD PARTITION",
+            ),
+            ("alter table t change a b int", "ALTER TABLE … CHANGE"),
+            ("explain analyze select 1", "EXPLAIN ANALYZE"),
             ("from t select a", "FROM"),
             (
                 "create table t (a int) partitioned by (b int)",

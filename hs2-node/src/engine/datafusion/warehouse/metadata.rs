@@ -46,6 +46,7 @@ pub(crate) enum Kind {
 pub(crate) enum Format {
     Parquet,
     Csv,
+    Text,
     Json,
 }
 

@@ -13,6 +13,7 @@
 
 pub(crate) mod metadata;
 pub(crate) mod provider;
+pub(crate) mod text_table;
 pub(crate) mod writer;
 
 use std::fs::{self, File};
@@ -246,6 +247,31 @@ impl Warehouse {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
             Err(e) => Err(error::io(&format!("dropping table {database}.{table}"), &e)),
         }
+    }
+
+    /// Gives a table another name, in the same database or another.
+    ///
+    /// # Errors
+    /// The new name is taken or none, or the folder cannot be written.
+    pub(crate) fn rename_table(
+        &self,
+        from: (&str, &str),
+        to: (&str, &str),
+    ) -> Result<(), EngineError> {
+        check_name(to.1)?;
+        if !self.has_database(to.0) {
+            return Err(error::no_such_database(to.0));
+        }
+        let target = self.table_path(to.0, to.1);
+        // A rename replaces an empty folder only, and a table's is never empty.
+        if target.exists() {
+            return Err(error::ddl(format!(
+                "Unable to alter table. new table {}.{} already exists",
+                to.0, to.1
+            )));
+        }
+        fs::rename(self.table_path(from.0, from.1), target)
+            .map_err(|e| error::io(&format!("renaming table {}.{}", from.0, from.1), &e))
     }
 
     /// The folder of a managed table's data.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use datafusion::catalog::TableProvider;
+use datafusion::datasource::ViewTable;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
@@ -16,7 +17,7 @@ use datafusion::datasource::listing::{
 };
 
 use super::metadata::{Format, Kind, TableMeta};
-use super::{Warehouse, entries};
+use super::{Warehouse, entries, text_table};
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
 
@@ -45,7 +46,16 @@ pub(crate) fn provider(
             .filter(|p| p.is_file())
             .collect()
     };
-    listing(&files, meta, meta.schema()?)
+    let schema = match text_table::schema(meta) {
+        Some(schema) => schema,
+        None => meta.schema()?,
+    };
+    let files = listing(&files, meta, Arc::clone(&schema))?;
+    if !matches!(meta.format, Format::Text | Format::Csv) || meta.location.is_none() {
+        return Ok(files);
+    }
+    let plan = text_table::plan(files, table, meta)?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
 fn listing(
@@ -66,16 +76,19 @@ fn listing(
                 .with_force_view_types(false)
                 .with_skip_metadata(true),
         ),
-        Format::Csv => {
+        Format::Csv | Format::Text => {
             let property = |key: &str| meta.properties.get(key);
+            let hives = meta.format == Format::Text;
             let delimiter = property("field.delim")
                 .and_then(|d| d.bytes().next())
-                .unwrap_or(b',');
+                .unwrap_or(if hives { 1 } else { b',' });
             let header = property("skip.header.line.count").is_some_and(|n| n == "1");
             Arc::new(
                 CsvFormat::default()
                     .with_has_header(header)
-                    .with_delimiter(delimiter),
+                    .with_delimiter(delimiter)
+                    // No byte of UTF-8: nothing quotes.
+                    .with_quote(if hives { 0xff } else { b'"' }),
             )
         }
         Format::Json => Arc::new(JsonFormat::default()),

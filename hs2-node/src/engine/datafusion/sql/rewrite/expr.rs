@@ -9,13 +9,18 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
+use super::interval::is_interval;
 use super::{Rewriter, lower, quoted, take};
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
 use crate::engine::datafusion::functions::cast::{CAST, NUMBER, parse_type};
 use crate::engine::datafusion::functions::complex::INDEX;
+use crate::engine::datafusion::functions::pattern::Pattern;
 use crate::engine::datafusion::functions::text;
 use crate::engine::datafusion::sql::types::{DECIMAL_DIGITS_MAX, HiveType};
+
+/// Which of the keys a row of `GROUPING SETS` leaves out, one bit for each.
+const GROUPING_ID: &str = "grouping__id";
 
 impl Rewriter<'_> {
     pub(super) fn expr_in_place(&mut self, expr: &mut Expr) -> Result<(), EngineError> {
@@ -32,6 +37,12 @@ impl Rewriter<'_> {
         let at = expr.span().start;
         Ok(match expr {
             Expr::BinaryOp { .. } => return self.binary(expr),
+            Expr::Identifier(ident)
+                if self.grouped.is_some() && ident.value.eq_ignore_ascii_case(GROUPING_ID) =>
+            {
+                let keys = self.grouped.clone().unwrap_or_default();
+                cast(call("grouping", keys), "bigint", None)
+            }
             Expr::Identifier(mut ident) => {
                 lower(&mut ident);
                 Expr::Identifier(ident)
@@ -115,20 +126,51 @@ impl Rewriter<'_> {
                 pattern,
                 escape_char: None,
             } => {
-                return self.like(*expr, *pattern, negated, at);
+                return self.like(*expr, *pattern, negated);
+            }
+            Expr::Like {
+                negated,
+                any: true,
+                expr,
+                pattern,
+                escape_char: None,
+            } => {
+                let patterns = match *pattern {
+                    Expr::Tuple(patterns) => patterns,
+                    Expr::Nested(pattern) => vec![*pattern],
+                    other => vec![other],
+                };
+                let mut found: Option<Expr> = None;
+                for pattern in patterns {
+                    let one = self.like(expr.as_ref().clone(), pattern, false)?;
+                    found = Some(match found {
+                        Some(before) => binary(before, BinaryOperator::Or, one),
+                        None => one,
+                    });
+                }
+                match found {
+                    Some(found) if negated => not(found),
+                    Some(found) => Expr::Nested(Box::new(found)),
+                    None => return Err(error::parse(at, "LIKE ANY needs a pattern")),
+                }
             }
             Expr::Like { .. } => {
                 return Err(error::unsupported(
                     Some(at),
-                    "LIKE with ESCAPE or ANY is not supported",
+                    "LIKE with ESCAPE is not supported",
                 ));
             }
-            Expr::RLike { regexp, .. } => {
-                let name = if regexp { "REGEXP" } else { "RLIKE" };
-                return Err(error::unsupported(
-                    Some(at),
-                    format!("{name} is not supported"),
-                ));
+            Expr::RLike {
+                negated,
+                expr,
+                pattern,
+                ..
+            } => {
+                let text = Some(super::function::IMPLICIT);
+                let value = cast(self.expr(*expr)?, "string", text);
+                let pattern = self.pattern(*pattern, at)?;
+                let found = call("hive rlike", vec![value, pattern]);
+                if negated { not(found) } else { found }
             }
             Expr::UnaryOp { op, expr } => return self.unary(op, *expr, at),
             Expr::Cast {
@@ -247,7 +289,7 @@ impl Rewriter<'_> {
             Expr::Interval(_) => {
                 return Err(error::unsupported(
                     Some(at),
-                    "INTERVAL is not supported: use date_add",
+                    "INTERVAL is supported beside + and - only",
                 ));
             }
             other => {
@@ -273,9 +315,27 @@ impl Rewriter<'_> {
             rest.push((op, *right));
             left = *inner;
         }
-        let mut result = self.expr(left)?;
+        // `INTERVAL '1' DAY + d`.
+        let mut leading = None;
+        let mut result =
+            if is_interval(&left) && matches!(rest.last(), Some((BinaryOperator::Plus, _))) {
+                leading = Some(left);
+                Expr::Value(Value::Null.into())
+            } else {
+                self.expr(left)?
+            };
         while let Some((op, right)) = rest.pop() {
             use BinaryOperator as B;
+            let at = right.span().start;
+            if let Some(interval) = leading.take() {
+                let right = self.expr(right)?;
+                result = self.shifted(right, interval, false, at)?;
+                continue;
+            }
+            if matches!(op, B::Plus | B::Minus) && is_interval(&right) {
+                result = self.shifted(result, right, op == B::Minus, at)?;
+                continue;
+            }
             match &op {
                 B::Plus
                 | B::Minus
@@ -348,25 +408,16 @@ impl Rewriter<'_> {
     }
 
     /// `LIKE`: in Hive a backslash escapes `%` and `_` only, everywhere else it is itself.
-    fn like(
-        &mut self,
-        value: Expr,
-        pattern: Expr,
-        negated: bool,
-        at: Location,
-    ) -> Result<Expr, EngineError> {
-        let Expr::Value(ValueWithSpan {
-            value: Value::SingleQuotedString(pattern),
-            ..
-        }) = pattern
-        else {
-            return Err(error::unsupported(
-                Some(at),
-                "LIKE with a pattern that is no constant is not supported",
-            ));
+    fn like(&mut self, value: Expr, pattern: Expr, negated: bool) -> Result<Expr, EngineError> {
+        let implicit = Some(super::function::IMPLICIT);
+        let value = cast(self.expr(value)?, "string", implicit);
+        let Some(pattern_text) = string_constant(&pattern) else {
+            let pattern = cast(self.expr(pattern)?, "string", implicit);
+            let found = call("hive like", vec![value, pattern]);
+            return Ok(if negated { not(found) } else { found });
         };
-        let mut escaped = String::with_capacity(pattern.len());
-        let mut chars = pattern.chars().peekable();
+        let mut escaped = String::with_capacity(pattern_text.len());
+        let mut chars = pattern_text.chars().peekable();
         while let Some(c) = chars.next() {
             escaped.push(c);
             if c == '\\' {
@@ -379,14 +430,24 @@ impl Rewriter<'_> {
         Ok(Expr::Like {
             negated,
             any: false,
-            expr: Box::new(cast(
-                self.expr(value)?,
-                "string",
-                Some(super::function::IMPLICIT),
-            )),
+            expr: Box::new(value),
             pattern: Box::new(Expr::Value(Value::SingleQuotedString(escaped).into())),
             escape_char: None,
         })
+    }
+
+    /// A regular expression: one that is a constant is read now, so that what is wrong with it is known before it runs.
+    pub(super) fn pattern(&mut self, pattern: Expr, at: Location) -> Result<Expr, EngineError> {
+        if let Some(text) = string_constant(&pattern) {
+            Pattern::new(text).map_err(|why| {
+                error::unsupported(Some(at), format!("{why}, which is not supported"))
+            })?;
+        }
+        Ok(cast(
+            self.expr(pattern)?,
+            "string",
+            Some(super::function::IMPLICIT),
+        ))
     }
 }
 

@@ -3,8 +3,8 @@
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, UnaryOperator, Value, ValueWithSpan, WindowFrameBound,
-    WindowFrameUnits, WindowSpec, WindowType,
+    FunctionArgumentList, FunctionArguments, Ident, UnaryOperator, Value, ValueWithSpan,
+    WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -15,9 +15,9 @@ use crate::engine::datafusion::error;
 use crate::engine::datafusion::functions::allow::{self, Argument, Kind, Rule};
 use crate::engine::datafusion::functions::arithmetic::{AVERAGE, Operator};
 pub(super) use crate::engine::datafusion::functions::cast::IMPLICIT;
-use crate::engine::datafusion::functions::cast::{AVERAGED, IMPLICIT_NO_TEXT, NUMBER, SUMMED};
-use crate::engine::datafusion::functions::dates::knows_pattern;
-use crate::engine::datafusion::functions::text;
+use crate::engine::datafusion::functions::cast::{AVERAGED, NUMBER, SUMMED};
+use crate::engine::datafusion::functions::time_pattern::TimePattern;
+use crate::engine::datafusion::functions::{generate, text};
 
 /// A call taken apart.
 struct Call {
@@ -147,10 +147,14 @@ impl Rewriter<'_> {
             }
             _ => {}
         }
-        if rule.name == "date_format" && !string_constant(&c.args[1]).is_some_and(knows_pattern) {
-            return refuse(
-                "only constant patterns of y, M, d, H, h, m and s are supported".to_owned(),
-            );
+        let pattern = match rule.name {
+            "date_format" | "from_unixtime" | "unix_timestamp" => {
+                c.args.get(1).and_then(string_constant)
+            }
+            _ => None,
+        };
+        if let Some(pattern) = pattern.filter(|p| TimePattern::new(p).is_none()) {
+            return refuse(format!("the date pattern '{pattern}' is not supported"));
         }
         let mut args = Vec::with_capacity(c.args.len());
         for (i, arg) in c.args.into_iter().enumerate() {
@@ -162,10 +166,8 @@ impl Rewriter<'_> {
                 .unwrap_or(Argument::Any);
             args.push(match how {
                 Argument::Any => self.expr(arg)?,
+                Argument::Pattern => self.pattern(arg, c.at)?,
                 Argument::To(hive_type) => cast(self.expr(arg)?, hive_type, Some(IMPLICIT)),
-                Argument::NotText(hive_type) => {
-                    cast(self.expr(arg)?, hive_type, Some(IMPLICIT_NO_TEXT))
-                }
                 Argument::Raw if is_whole(&arg) => arg,
                 Argument::Signed if is_whole(&arg) || is_negated_whole(&arg) => arg,
                 Argument::Raw | Argument::Signed => {
@@ -184,6 +186,13 @@ impl Rewriter<'_> {
             if args.len() % 2 != 0 {
                 return refuse("it takes pairs of a name and a value".to_owned());
             }
+        }
+        for default in rule
+            .defaults
+            .iter()
+            .skip(args.len().saturating_sub(rule.count.0))
+        {
+            args.push(default.expr());
         }
         if rule.target.is_empty() {
             return Ok(args.swap_remove(0));
@@ -212,10 +221,8 @@ impl Rewriter<'_> {
             ));
         }
         let mut args = Vec::with_capacity(c.args.len());
-        if !matches!(name.as_str(), "split") {
-            for arg in std::mem::take(&mut c.args) {
-                args.push(self.expr(arg)?);
-            }
+        for arg in std::mem::take(&mut c.args) {
+            args.push(self.expr(arg)?);
         }
         let count = args.len();
         let wrong = |takes: &str| {
@@ -227,10 +234,23 @@ impl Rewriter<'_> {
         match (name.as_str(), count) {
             ("count", 0) if c.star => Ok(star_count(c.over)),
             ("count", 1) => Ok(aggregate("count", args, c.distinct, c.over)),
-            ("count", _) => Err(error::unsupported(
-                Some(at),
-                "count of several columns is not supported",
-            )),
+            ("count", 2..) => {
+                // Rows in which none of them is NULL.
+                let known = args
+                    .iter()
+                    .map(|arg| Expr::IsNotNull(Box::new(arg.clone())))
+                    .reduce(|l, r| binary(l, BinaryOperator::And, r));
+                let fields = args
+                    .into_iter()
+                    .enumerate()
+                    .flat_map(|(i, arg)| [string(&format!("c{i}")), arg]);
+                let row = call("named_struct", fields.collect());
+                let row = match known {
+                    Some(known) => case(vec![(known, row)], None),
+                    None => row,
+                };
+                Ok(aggregate("count", vec![row], c.distinct, c.over))
+            }
             ("sum", 1) => {
                 let arg = cast(args.swap_remove(0), SUMMED, Some(IMPLICIT));
                 Ok(aggregate("sum", vec![arg], c.distinct, c.over))
@@ -317,7 +337,69 @@ impl Rewriter<'_> {
                     _ => wrong("two arguments"),
                 }
             }
-            ("split", _) => self.split(c),
+            ("struct", 1..) => {
+                let fields = args
+                    .into_iter()
+                    .enumerate()
+                    .flat_map(|(i, arg)| [string(&format!("col{}", i + 1)), arg]);
+                Ok(call("named_struct", fields.collect()))
+            }
+            ("positive", 1) => Ok(cast(args.swap_remove(0), NUMBER, None)),
+            ("negative", 1) => Ok(Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                expr: Box::new(cast(args.swap_remove(0), NUMBER, None)),
+            }),
+            ("pi", 0) => Ok(cast(
+                string(&std::f64::consts::PI.to_string()),
+                "double",
+                None,
+            )),
+            ("e", 0) => Ok(cast(
+                string(&std::f64::consts::E.to_string()),
+                "double",
+                None,
+            )),
+            ("unix_timestamp", 0) => {
+                let seconds = self.context.now_us.div_euclid(1_000_000);
+                Ok(Expr::Value(
+                    Value::Number(seconds.to_string(), false).into(),
+                ))
+            }
+            ("unix_timestamp", 1) => Ok(call("hive unix_timestamp", args)),
+            ("unix_timestamp", 2) => {
+                if let Some(pattern) = string_constant(&args[1])
+                    && TimePattern::new(pattern).is_none()
+                {
+                    return Err(error::unsupported(
+                        Some(at),
+                        format!(
+                            "function unix_timestamp: the date pattern '{pattern}' is not supported"
+                        ),
+                    ));
+                }
+                let args = args
+                    .into_iter()
+                    .map(|arg| cast(arg, "string", Some(IMPLICIT)));
+                Ok(call("hive parse_unix_timestamp", args.collect()))
+            }
+            ("grouping", 1..) => {
+                let keys = self.grouped.as_deref().unwrap_or_default();
+                if let Some(other) = args.iter().find(|arg| !keys.contains(arg)) {
+                    return Err(error::semantic(
+                        10409,
+                        format!(
+                            "grouping() needs keys of GROUPING SETS, ROLLUP or CUBE, not {other}"
+                        ),
+                    ));
+                }
+                Ok(cast(call("grouping", args), "bigint", None))
+            }
+            (generator, _) if generate::NAMES.contains(&generator) => Err(error::semantic(
+                10081,
+                format!(
+                    "UDTF's are not supported outside the SELECT clause, nor nested in expressions: {generator}"
+                ),
+            )),
             ("current_database", 0) => Ok(string(&self.context.database)),
             ("current_user" | "logged_in_user", 0) => Ok(string(&self.context.user)),
             ("version", 0) => Ok(string(concat!("hs2-node ", env!("CARGO_PKG_VERSION")))),
@@ -333,52 +415,52 @@ impl Rewriter<'_> {
                 Ok(cast(string(&now), "timestamp", None))
             }
             (known, _) if allow::SPECIAL.contains(&known) => wrong("another number of arguments"),
-            _ => Err(error::unsupported(
+            (known, _) if allow::is_hives(known) => Err(error::unsupported(
                 Some(at),
                 format!("function '{name}' is not supported"),
+            )),
+            _ => Err(error::no_such_function(at, &name)),
+        }
+    }
+
+    fn named_window(&self, name: &Ident, at: Location) -> Result<WindowSpec, EngineError> {
+        match self.windows.get(&name.value.to_lowercase()) {
+            Some(spec) if spec.window_name.is_none() => Ok(spec.clone()),
+            Some(_) => Err(error::unsupported(
+                Some(at),
+                "a window that is another one's is not supported",
+            )),
+            None => Err(error::semantic(
+                40000,
+                format!("Window specification {} is not defined", name.value),
             )),
         }
     }
 
-    /// `split` takes a pattern in Hive; only one that is plain text means the same everywhere.
-    fn split(&mut self, mut c: Call) -> Result<Expr, EngineError> {
-        let plain = c
-            .args
-            .get(1)
-            .and_then(string_constant)
-            .and_then(plain_pattern);
-        let Some(separator) = plain.filter(|_| c.args.len() == 2) else {
-            return Err(error::unsupported(
-                Some(c.at),
-                "function split: only a constant separator without pattern characters is supported",
-            ));
-        };
-        let value = self.expr(c.args.swap_remove(0))?;
-        Ok(call(
-            "hive split",
-            vec![cast(value, "string", Some(IMPLICIT)), string(&separator)],
-        ))
-    }
-
     fn window(&mut self, over: WindowType, at: Location) -> Result<WindowType, EngineError> {
-        let WindowType::WindowSpec(mut spec) = over else {
-            return Err(error::unsupported(
-                Some(at),
-                "a named window is not supported",
-            ));
+        let mut spec = match over {
+            WindowType::WindowSpec(spec) => spec,
+            WindowType::NamedWindow(name) => self.named_window(&name, at)?,
         };
+        // `OVER (w)` is `OVER w`; Hive lets nothing be added.
+        if let Some(name) = spec.window_name.take() {
+            let plain = spec.partition_by.is_empty()
+                && spec.order_by.is_empty()
+                && spec.window_frame.is_none();
+            if !plain {
+                return Err(error::unsupported(
+                    Some(at),
+                    "a named window with further clauses is not supported",
+                ));
+            }
+            spec = self.named_window(&name, at)?;
+        }
         let WindowSpec {
-            window_name,
             partition_by,
             order_by,
             window_frame,
+            ..
         } = &mut spec;
-        if window_name.is_some() {
-            return Err(error::unsupported(
-                Some(at),
-                "a named window is not supported",
-            ));
-        }
         for key in partition_by {
             self.expr_in_place(key)?;
         }
@@ -445,28 +527,6 @@ fn arity(name: &str, c: &Call, (min, max): (usize, usize)) -> Result<(), EngineE
     ))
 }
 
-/// The text that a regular expression matches, if it matches only one.
-fn plain_pattern(pattern: &str) -> Option<String> {
-    let mut text = String::new();
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => text.push(chars.next().filter(char::is_ascii_punctuation)?),
-            '[' => {
-                // A class of one character, such as `[.]`.
-                let inner = chars
-                    .next()
-                    .filter(|c| !matches!(c, '^' | ']' | '[' | '\\'))?;
-                chars.next().filter(|c| *c == ']')?;
-                text.push(inner);
-            }
-            '.' | '*' | '+' | '?' | '(' | ')' | '{' | '}' | '|' | '^' | '$' | ']' => return None,
-            other => text.push(other),
-        }
-    }
-    (!text.is_empty()).then_some(text)
-}
-
 fn aggregate(name: &str, args: Vec<Expr>, distinct: bool, over: Option<WindowType>) -> Expr {
     let mut expr = call(name, args);
     if let Expr::Function(function) = &mut expr {
@@ -506,27 +566,4 @@ fn case(conditions: Vec<(Expr, Expr)>, otherwise: Option<Expr>) -> Expr {
 
 fn string(text: &str) -> Expr {
     Expr::Value(Value::SingleQuotedString(text.to_owned()).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_that_are_plain_text() {
-        for (pattern, text) in [
-            (",", Some(",")),
-            (r"\|", Some("|")),
-            ("[.]", Some(".")),
-            (r"a\.b", Some("a.b")),
-            (" ", Some(" ")),
-            (".", None),
-            ("|", None),
-            (r"\d", None),
-            ("[ab]", None),
-            ("", None),
-        ] {
-            assert_eq!(plain_pattern(pattern).as_deref(), text, "{pattern}");
-        }
-    }
 }

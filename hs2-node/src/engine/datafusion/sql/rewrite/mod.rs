@@ -3,16 +3,18 @@
 
 mod expr;
 mod function;
+mod generator;
+mod interval;
 pub(crate) mod values;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use datafusion::sql::sqlparser::ast::{
     Distinct, Expr, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator,
-    LimitClause, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind, Query, Select, SelectFlavor,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned,
-    TableAlias, TableFactor, TableFunctionArgs, TableWithJoins, Value, ValueWithSpan,
-    WildcardAdditionalOptions,
+    LimitClause, NamedWindowExpr, ObjectName, ObjectNamePart, OrderBy, OrderByExpr, OrderByKind,
+    Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
+    SetQuantifier, Spanned, TableAlias, TableFactor, TableFunctionArgs, TableWithJoins, Value,
+    ValueWithSpan, WildcardAdditionalOptions, WindowSpec,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -50,6 +52,8 @@ pub(crate) enum OutputName {
     Named(String),
     /// All columns of a `*`: their own names.
     Star,
+    /// All columns that a generator gives: their own names, without a table's.
+    Generated,
 }
 
 /// A rewritten query.
@@ -70,6 +74,8 @@ pub(crate) fn query(mut query: Query, context: &Context) -> Result<Rewritten, En
         context,
         tables: Vec::new(),
         with: Vec::new(),
+        windows: HashMap::new(),
+        grouped: None,
     };
     let names = rewriter.query(&mut query)?;
     Ok(Rewritten {
@@ -84,10 +90,21 @@ struct Rewriter<'a> {
     tables: Vec<TableReference>,
     /// Names that `WITH` defines, innermost last.
     with: Vec<HashSet<String>>,
+    /// What `WINDOW` defines in the `SELECT` at hand.
+    windows: HashMap<String, WindowSpec>,
+    /// The keys of the `SELECT` at hand, if it groups by several sets of them.
+    grouped: Option<Vec<Expr>>,
 }
 
 impl Rewriter<'_> {
     fn query(&mut self, query: &mut Query) -> Result<Vec<OutputName>, EngineError> {
+        let outer = (std::mem::take(&mut self.windows), self.grouped.take());
+        let names = self.whole_query(query);
+        (self.windows, self.grouped) = outer;
+        names
+    }
+
+    fn whole_query(&mut self, query: &mut Query) -> Result<Vec<OutputName>, EngineError> {
         let Query {
             with,
             body,
@@ -146,6 +163,9 @@ impl Rewriter<'_> {
                     scope.insert(table.alias.name.value.clone());
                 }
             }
+        }
+        if let SetExpr::Select(select) = body.as_mut() {
+            sort_within(select, order_by)?;
         }
         let output = self.set_expr(body, 0)?;
         if let Some(order_by) = order_by {
@@ -225,13 +245,31 @@ impl Rewriter<'_> {
         for table in &mut select.from {
             self.table_with_joins(table)?;
         }
+        // Both serve the `ORDER BY` behind this `SELECT` too.
+        (self.windows, self.grouped) = (named_windows(select)?, None);
+        self.lateral_views(select)?;
+        self.columns(select)
+    }
+
+    /// Everything of a `SELECT` behind its tables.
+    fn columns(&mut self, select: &mut Select) -> Result<Vec<OutputName>, EngineError> {
+        self.group_by(&mut select.group_by)?;
+        if self.generate(select)? {
+            if let Some(condition) = &mut select.selection {
+                self.expr_in_place(condition)?;
+            }
+            return Ok(vec![OutputName::Generated]);
+        }
         let names = self.projection(&mut select.projection)?;
         if let Some(condition) = &mut select.selection {
             self.expr_in_place(condition)?;
         }
-        self.group_by(&mut select.group_by)?;
         if let Some(condition) = &mut select.having {
             self.expr_in_place(condition)?;
+        }
+        // Where rows go does not matter in one process; that the keys are expressions of Hive does.
+        for mut key in std::mem::take(&mut select.distribute_by) {
+            self.expr_in_place(&mut key)?;
         }
         Ok(names)
     }
@@ -239,11 +277,6 @@ impl Rewriter<'_> {
     fn refuse_clauses(&self, select: &Select) -> Result<(), EngineError> {
         let at = Some(select.select_token.0.span.start);
         let refused = [
-            (!select.lateral_views.is_empty(), "LATERAL VIEW"),
-            (!select.sort_by.is_empty(), "SORT BY"),
-            (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
-            (!select.cluster_by.is_empty(), "CLUSTER BY"),
-            (!select.named_window.is_empty(), "WINDOW"),
             (select.qualify.is_some(), "QUALIFY"),
             (select.top.is_some(), "TOP"),
             (select.into.is_some(), "SELECT INTO"),
@@ -377,6 +410,20 @@ impl Rewriter<'_> {
                 None,
                 "ROLLUP, CUBE and GROUPING SETS beside other GROUP BY keys are not supported",
             ));
+        }
+        if special || !modifiers.is_empty() {
+            self.grouped = Some(match exprs.as_slice() {
+                [Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets)] => {
+                    let mut keys: Vec<Expr> = Vec::new();
+                    for key in sets.iter().flatten() {
+                        if !keys.contains(key) {
+                            keys.push(key.clone());
+                        }
+                    }
+                    keys
+                }
+                keys => keys.to_vec(),
+            });
         }
         let sets = |exprs: &[Expr]| exprs.iter().map(|e| vec![e.clone()]).collect();
         let positions = exprs.iter().any(|e| matches!(e, Expr::Value(_)));
@@ -668,6 +715,65 @@ impl Rewriter<'_> {
         }
         Ok(())
     }
+}
+
+/// `SORT BY` orders what one reducer of Hive writes, and here one writes all: it is the query's order. `CLUSTER BY` is
+/// `DISTRIBUTE BY` and `SORT BY` of the same keys.
+fn sort_within(select: &mut Select, order_by: &mut Option<OrderBy>) -> Result<(), EngineError> {
+    let at = Some(select.select_token.0.span.start);
+    let clustered = !select.cluster_by.is_empty();
+    if clustered && (!select.sort_by.is_empty() || !select.distribute_by.is_empty()) {
+        return Err(error::unsupported(
+            at,
+            "CLUSTER BY beside SORT BY or DISTRIBUTE BY is not supported",
+        ));
+    }
+    let mut keys = std::mem::take(&mut select.sort_by);
+    keys.extend(
+        std::mem::take(&mut select.cluster_by)
+            .into_iter()
+            .map(|expr| OrderByExpr {
+                expr,
+                options: Default::default(),
+                with_fill: None,
+            }),
+    );
+    if keys.is_empty() {
+        return Ok(());
+    }
+    if order_by.is_some() {
+        return Err(error::semantic(
+            40000,
+            "Cannot have both ORDER BY and SORT BY or CLUSTER BY clauses",
+        ));
+    }
+    *order_by = Some(OrderBy {
+        kind: OrderByKind::Expressions(keys),
+        interpolate: None,
+    });
+    Ok(())
+}
+
+/// What `WINDOW w AS (…)` defines.
+fn named_windows(select: &mut Select) -> Result<HashMap<String, WindowSpec>, EngineError> {
+    let mut windows = HashMap::new();
+    for definition in std::mem::take(&mut select.named_window) {
+        let name = definition.0.value.to_lowercase();
+        let spec = match definition.1 {
+            NamedWindowExpr::WindowSpec(spec) => spec,
+            NamedWindowExpr::NamedWindow(other) => windows
+                .get(&other.value.to_lowercase())
+                .cloned()
+                .ok_or_else(|| error::semantic(40000, format!("no window is named {other}")))?,
+        };
+        if windows.insert(name.clone(), spec).is_some() {
+            return Err(error::semantic(
+                40000,
+                format!("Duplicate definition of window {name} is not allowed"),
+            ));
+        }
+    }
+    Ok(windows)
 }
 
 fn plain_star(options: &WildcardAdditionalOptions) -> Result<(), EngineError> {

@@ -64,6 +64,8 @@ pub(crate) fn rows(
         context,
         tables: Vec::new(),
         with: Vec::new(),
+        windows: std::collections::HashMap::new(),
+        grouped: None,
     };
     for row in &mut values.rows {
         let row: &mut Vec<Expr> = row;
