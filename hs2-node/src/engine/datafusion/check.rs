@@ -7,10 +7,11 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, WindowFunctionDefinition};
 
 use super::error;
-use super::operators::{Group, HiveOperators, group};
+use super::functions::common::COMMON;
+use super::operators::{Group, HiveOperators, common_type, group};
 use super::sql::types::HiveType;
 
-/// Gives every `IN` list the conversions of `=`.
+/// Gives every `IN` list the conversions of `=`, and values that come to one type their casts.
 ///
 /// # Errors
 /// Types that Hive does not compare.
@@ -18,7 +19,7 @@ pub(crate) fn convert(plan: LogicalPlan, operators: &HiveOperators) -> Result<Lo
     let converted = plan.transform_down_with_subqueries(|node| {
         let mut lists = false;
         node.apply_expressions(|expr| {
-            lists |= expr.exists(|expr| Ok(matches!(expr, Expr::InList(_))))?;
+            lists |= expr.exists(|expr| Ok(matches!(expr, Expr::InList(_)) || is_mark(expr)))?;
             Ok(TreeNodeRecursion::Continue)
         })?;
         if !lists {
@@ -32,6 +33,10 @@ pub(crate) fn convert(plan: LogicalPlan, operators: &HiveOperators) -> Result<Lo
                 Expr::InList(list) => Ok(operators
                     .in_list(list, &schema)?
                     .map_or_else(|| Transformed::no(expr), Transformed::yes)),
+                Expr::Case(_) => one_type(expr, &schema, operators),
+                Expr::ScalarFunction(call) if call.name() == "coalesce" => {
+                    one_type(expr, &schema, operators)
+                }
                 _ => Ok(Transformed::no(expr)),
             })?;
             Ok(expr.update_data(|expr| name.restore(expr)))
@@ -39,6 +44,55 @@ pub(crate) fn convert(plan: LogicalPlan, operators: &HiveOperators) -> Result<Lo
         node.map_data(LogicalPlan::recompute_schema)
     })?;
     Ok(converted.data)
+}
+
+fn is_mark(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call) if call.name() == COMMON)
+}
+
+/// Casts the values that an expression takes one of to the type that a mark among them says.
+fn one_type(
+    mut expr: Expr,
+    schema: &DFSchema,
+    operators: &HiveOperators,
+) -> Result<Transformed<Expr>> {
+    let mut values: Vec<&mut Expr> = match &mut expr {
+        Expr::Case(case) => case
+            .when_then_expr
+            .iter_mut()
+            .map(|(_, result)| result.as_mut())
+            .chain(case.else_expr.as_deref_mut())
+            .collect(),
+        Expr::ScalarFunction(call) => call.args.iter_mut().collect(),
+        _ => return Ok(Transformed::no(expr)),
+    };
+    let Some(mark) = values.iter_mut().find(|value| is_mark(value)) else {
+        return Ok(Transformed::no(expr));
+    };
+    let common = hive(mark, schema)?;
+    if let Expr::ScalarFunction(call) = &mut **mark {
+        let value = call.args.swap_remove(0);
+        **mark = value;
+    }
+    if let Some(common) = common {
+        for value in values {
+            if let Some(from) = hive(value, schema)?
+                && group(&from) != Group::Complex
+                && together_or_text(&from, &common)
+            {
+                let bare = std::mem::take(value);
+                *value = operators.cast(bare, &from, &common);
+            }
+        }
+    }
+    Ok(Transformed::yes(expr))
+}
+
+/// Whether the cast to a common type is one that Hive makes by itself.
+fn together_or_text(from: &HiveType, common: &HiveType) -> bool {
+    common_type(&[from.clone(), common.clone()]).as_ref() == Some(common)
+        && !matches!(from, HiveType::Char(_))
+        && !matches!(common, HiveType::Char(_))
 }
 
 /// What a node's expressions refer to.

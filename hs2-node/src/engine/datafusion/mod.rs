@@ -52,6 +52,18 @@ const BATCH_ROWS: usize = 8192;
 /// How many consumers an out-of-memory error names.
 const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::new(3).expect("three");
 
+/// Functions of Spark that are Hive's too, and that DataFusion has not or has otherwise.
+const SPARKS: [&str; 8] = [
+    "base64",
+    "bitwise_not",
+    "crc32",
+    "sha1",
+    "sha2",
+    "soundex",
+    "unbase64",
+    "unhex",
+];
+
 /// How to build a [`DataFusionEngine`].
 #[derive(Debug, Clone)]
 pub struct DataFusionOptions {
@@ -200,10 +212,9 @@ fn state(
     // Rows of a scan keep the order of its files.
     options.optimizer.enable_round_robin_repartition = false;
     let mut state = builder.with_config(config).with_default_features().build();
-    // Of Spark's functions those that are Hive's too and that DataFusion lacks.
     let spark = datafusion_spark::all_default_scalar_functions()
         .into_iter()
-        .filter(|f| f.name() == "bitwise_not");
+        .filter(|f| SPARKS.contains(&f.name()));
     let ours = functions::udfs().into_iter().map(Arc::new);
     for function in spark.chain(ours) {
         state.register_udf(function)?;

@@ -110,7 +110,8 @@ impl HiveOperators {
         }
     }
 
-    fn cast(&self, expr: Expr, from: &HiveType, to: &HiveType) -> Expr {
+    /// A conversion by Hive's rules, where there is one to make.
+    pub(crate) fn cast(&self, expr: Expr, from: &HiveType, to: &HiveType) -> Expr {
         if from == to {
             return expr;
         }

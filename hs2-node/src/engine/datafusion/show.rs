@@ -11,6 +11,9 @@ use super::warehouse::Warehouse;
 use super::warehouse::metadata::{Format, Kind, TableMeta};
 use crate::engine::{EngineError, Execution};
 
+/// The property that holds what parts the fields of a text file.
+const FIELD_DELIMITER: &str = "field.delim";
+
 /// Runs a statement that only looks at the catalog.
 ///
 /// # Errors
@@ -245,25 +248,37 @@ fn describe(
         ("OwnerType:", "USER".to_owned()),
         ("Owner:", meta.owner.clone()),
         ("CreateTime:", format!("{created} UTC")),
-        ("Table Type:", kind.to_owned()),
+        ("LastAccessTime:", "UNKNOWN".to_owned()),
+        ("Retention:", "0".to_owned()),
     ];
-    match &meta.view {
-        Some(view) => facts.push(("View Original Text:", view.text.clone())),
-        None => facts.extend([
-            ("Location:", format!("file:{location}")),
-            ("Format:", format_word(meta.format).to_owned()),
-        ]),
+    if meta.view.is_none() {
+        facts.push(("Location:", format!("file:{location}")));
     }
-    if let Some(comment) = &meta.comment {
-        facts.push(("Comment:", comment.clone()));
-    }
+    facts.push(("Table Type:", kind.to_owned()));
+    let mut parameters: Vec<(&str, &str)> = Vec::new();
+    parameters.extend(meta.comment.as_deref().map(|comment| ("comment", comment)));
+    parameters.extend(
+        meta.properties
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str())),
+    );
     match detail {
         Detail::Columns => {}
         Detail::Extended => {
-            let text: Vec<String> = facts
+            let mut text: Vec<String> = facts
                 .into_iter()
                 .map(|(name, value)| format!("{name}{value}"))
                 .collect();
+            text.extend(
+                parameters
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}")),
+            );
+            text.extend(
+                meta.view
+                    .as_ref()
+                    .map(|view| format!("viewOriginalText:{}", view.text)),
+            );
             out.push(row("", "", ""));
             out.push(row(
                 "Detailed Table Information",
@@ -275,17 +290,50 @@ fn describe(
             out.push(row("", "", ""));
             out.push(row("# Detailed Table Information", "", ""));
             out.extend(facts.into_iter().map(|(name, value)| row(name, &value, "")));
-            if !meta.properties.is_empty() {
+            if !parameters.is_empty() {
                 out.push(row("Table Parameters:", "", ""));
-                out.extend(
-                    meta.properties
-                        .iter()
-                        .map(|(name, value)| row("", name, value)),
-                );
+                out.extend(parameters.iter().map(|(name, value)| row("", name, value)));
+            }
+            out.push(row("", "", ""));
+            match &meta.view {
+                Some(view) => {
+                    out.push(row("# View Information", "", ""));
+                    out.push(row("View Original Text:", &view.text, ""));
+                    out.push(row("View Expanded Text:", &view.text, ""));
+                }
+                None => {
+                    let (serde, input, output) = classes(meta.format);
+                    out.push(row("# Storage Information", "", ""));
+                    out.push(row("SerDe Library:", serde, ""));
+                    out.push(row("InputFormat:", input, ""));
+                    out.push(row("OutputFormat:", output, ""));
+                }
             }
         }
     }
     rows(&columns, out)
+}
+
+/// The Java classes by which tools tell a table's format.
+fn classes(format: Format) -> (&'static str, &'static str, &'static str) {
+    let text = (
+        "org.apache.hadoop.mapred.TextInputFormat",
+        "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+    );
+    match format {
+        Format::Parquet => (
+            "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+            "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+            "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+        ),
+        Format::Csv => ("org.apache.hadoop.hive.serde2.OpenCSVSerde", text.0, text.1),
+        Format::Text => (
+            "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+            text.0,
+            text.1,
+        ),
+        Format::Json => ("org.apache.hadoop.hive.serde2.JsonSerDe", text.0, text.1),
+    }
 }
 
 fn format_word(format: Format) -> &'static str {
@@ -341,14 +389,25 @@ fn create_statement(database: &str, table: &str, meta: &TableMeta) -> Vec<String
     if let Some(comment) = &meta.comment {
         lines.push(format!("COMMENT {}", literal(comment)));
     }
+    let delimiter = meta.properties.get(FIELD_DELIMITER);
+    if let (Format::Text, Some(delimiter)) = (meta.format, delimiter) {
+        lines.push(format!(
+            "ROW FORMAT DELIMITED FIELDS TERMINATED BY {}",
+            literal(delimiter)
+        ));
+    }
     lines.push(format!("STORED AS {}", format_word(meta.format)));
     if let Some(location) = &meta.location {
         lines.push(format!("LOCATION {}", literal(location)));
     }
-    if !meta.properties.is_empty() {
-        let pairs: Vec<String> = meta
-            .properties
-            .iter()
+    let pairs: Vec<_> = meta
+        .properties
+        .iter()
+        .filter(|(key, _)| meta.format != Format::Text || *key != FIELD_DELIMITER)
+        .collect();
+    if !pairs.is_empty() {
+        let pairs: Vec<String> = pairs
+            .into_iter()
             .map(|(k, v)| format!("{}={}", literal(k), literal(v)))
             .collect();
         lines.push(format!("TBLPROPERTIES ({})", pairs.join(", ")));

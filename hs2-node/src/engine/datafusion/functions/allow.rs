@@ -125,7 +125,7 @@ pub(crate) const SPECIAL: [&str; 34] = [
 ];
 
 /// Functions of Hive that this engine has not. Any other name is nobody's.
-pub(crate) const REFUSED: [&str; 65] = [
+pub(crate) const REFUSED: [&str; 55] = [
     "aes_decrypt",
     "aes_encrypt",
     "array_distinct",
@@ -138,15 +138,12 @@ pub(crate) const REFUSED: [&str; 65] = [
     "array_slice",
     "array_union",
     "assert_true",
-    "base64",
     "chr",
     "context_ngrams",
-    "crc32",
     "decode",
     "elt",
     "encode",
     "field",
-    "find_in_set",
     "format_string",
     "from_utc_timestamp",
     "histogram_numeric",
@@ -163,7 +160,6 @@ pub(crate) const REFUSED: [&str; 65] = [
     "mask_show_last_n",
     "murmur_hash",
     "ngrams",
-    "octet_length",
     "parse_url",
     "parse_url_tuple",
     "printf",
@@ -179,18 +175,12 @@ pub(crate) const REFUSED: [&str; 65] = [
     "regr_sxy",
     "regr_syy",
     "sentences",
-    "sha",
-    "sha1",
-    "sha2",
+    "shiftleft",
+    "shiftright",
     "shiftrightunsigned",
     "sort_array_by",
-    "soundex",
-    "substring_index",
     "surrogate_key",
     "to_utc_timestamp",
-    "unbase64",
-    "unhex",
-    "uuid",
 ];
 
 /// Whether a function is one of Hive's.
@@ -200,6 +190,7 @@ pub(crate) fn is_hives(name: &str) -> bool {
 
 const MANY: usize = 10_000;
 const TEXT: Argument = Argument::To("string");
+const BYTES: Argument = Argument::To("binary");
 const INT: Argument = Argument::To("int");
 const DOUBLE: Argument = Argument::To("double");
 const NUMBER: Argument = Argument::To(cast::NUMBER);
@@ -325,9 +316,34 @@ const RULES: &[Rule] = &[
     scalar("rlike", "hive rlike", (2, 2), &[TEXT, Argument::Pattern]),
     scalar("get_json_object", "hive get_json_object", (2, 2), &[TEXT]),
     or(
-        scalar("str_to_map", "hive str_to_map", (1, 3), &[TEXT]),
+        scalar(
+            "str_to_map",
+            "hive str_to_map",
+            (1, 3),
+            &[TEXT, Argument::Pattern],
+        ),
         &[Omitted::Text(","), Omitted::Text(":")],
     ),
+    scalar(
+        "substring_index",
+        "hive substring_index",
+        (3, 3),
+        &[TEXT, TEXT, INT],
+    ),
+    scalar("find_in_set", "hive find_in_set", (2, 2), &[TEXT]),
+    gives(
+        scalar("octet_length", "octet_length", (1, 1), &[TEXT]),
+        "int",
+    ),
+    gives(scalar("soundex", "soundex", (1, 1), &[TEXT]), "string"),
+    gives(scalar("sha", "sha1", (1, 1), &[BYTES]), "string"),
+    gives(scalar("sha1", "sha1", (1, 1), &[BYTES]), "string"),
+    gives(scalar("sha2", "sha2", (2, 2), &[BYTES, INT]), "string"),
+    gives(scalar("crc32", "crc32", (1, 1), &[BYTES]), "bigint"),
+    gives(scalar("base64", "base64", (1, 1), &[BYTES]), "string"),
+    gives(scalar("unbase64", "unbase64", (1, 1), &[TEXT]), "binary"),
+    gives(scalar("unhex", "unhex", (1, 1), &[TEXT]), "binary"),
+    gives(scalar("uuid", "uuid", (0, 0), &[]), "string"),
     gives(scalar("md5", "md5", (1, 1), &[TEXT]), "string"),
     gives(scalar("levenshtein", "levenshtein", (2, 2), &[TEXT]), "int"),
     scalar("concat", "hive concat", (1, MANY), &[TEXT]),
@@ -488,8 +504,8 @@ const RULES: &[Rule] = &[
         &[Argument::Any, Argument::Raw, Argument::Any],
         None,
     ),
-    of_kind(Kind::Window, "first_value", (1, 1), &[Argument::Any], None),
-    of_kind(Kind::Window, "last_value", (1, 1), &[Argument::Any], None),
+    of_kind(Kind::Window, "first_value", (1, 2), &[Argument::Any], None),
+    of_kind(Kind::Window, "last_value", (1, 2), &[Argument::Any], None),
 ];
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Functions that make and look into arrays, maps and structs. Values of different types come to their common one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -9,13 +10,15 @@ use datafusion::arrow::array::{
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{SortOptions, interleave, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::common::{DataFusionError, Result, exec_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility,
 };
 
 use super::cast::cast_array;
+use super::pattern::Patterns;
+use super::regexp::split_parts;
 use super::udf::{Args, Fixed, apply};
 use crate::engine::datafusion::error;
 use crate::engine::datafusion::operators::common_type;
@@ -319,7 +322,7 @@ fn sort(args: &Args) -> Result<ArrayRef> {
     )?))
 }
 
-/// `str_to_map(text, pairs' separator, key's separator)`, both plain text.
+/// `str_to_map(text, pairs' separator, key's separator)`, both patterns. A key that comes twice has its last value.
 fn str_to_map(args: &Args) -> Result<ArrayRef> {
     let (texts, pair, key) = (args.strings(0), args.strings(1), args.strings(2));
     let names = MapFieldNames {
@@ -330,21 +333,33 @@ fn str_to_map(args: &Args) -> Result<ArrayRef> {
     let mut out = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new())
         .with_keys_field(Field::new("key", DataType::Utf8, false))
         .with_values_field(Field::new("value", DataType::Utf8, true));
+    let mut compiled = Patterns::default();
+    let failed = DataFusionError::Execution;
     for row in 0..args.rows {
         let (Some(text), Some(pair), Some(key)) = (texts.get(row), pair.get(row), key.get(row))
         else {
             out.append(false)?;
             continue;
         };
+        let (pair, key) = (
+            compiled.get(pair).map_err(failed)?,
+            compiled.get(key).map_err(failed)?,
+        );
+        let mut pairs = split_parts(&pair, text, usize::MAX).map_err(failed)?;
+        // As Java's `split` without a limit.
+        while pairs.len() > 1 && pairs.last().is_some_and(|part| part.is_empty()) {
+            pairs.pop();
+        }
         let mut entries: Vec<(&str, Option<&str>)> = Vec::new();
-        for part in text.split(pair) {
-            let (name, value) = match part.split_once(key) {
-                Some((name, value)) => (name, Some(value)),
-                None => (part, None),
-            };
-            match entries.iter_mut().find(|(n, _)| *n == name) {
-                Some(entry) => entry.1 = value,
-                None => entries.push((name, value)),
+        let mut places: HashMap<_, usize> = HashMap::new();
+        for part in pairs {
+            let named = split_parts(&key, part, 2).map_err(failed)?;
+            let (name, value) = (named[0], named.get(1).copied());
+            let place = *places.entry(name).or_insert(entries.len());
+            if place == entries.len() {
+                entries.push((name, value));
+            } else {
+                entries[place].1 = value;
             }
         }
         for (name, value) in entries {

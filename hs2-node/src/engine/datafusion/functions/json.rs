@@ -1,5 +1,7 @@
 //! `get_json_object` and `json_tuple`. Fields keep their order, as in Jackson's maps.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
@@ -154,10 +156,14 @@ impl<'de> Deserialize<'de> for Json {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
                 let mut fields: Vec<(String, Json)> = Vec::new();
+                let mut places: HashMap<String, usize> = HashMap::new();
                 while let Some((name, value)) = map.next_entry::<String, Json>()? {
-                    match fields.iter_mut().find(|(n, _)| *n == name) {
-                        Some((_, old)) => *old = value,
-                        None => fields.push((name, value)),
+                    match places.entry(name) {
+                        Entry::Occupied(place) => fields[*place.get()].1 = value,
+                        Entry::Vacant(place) => {
+                            fields.push((place.key().clone(), value));
+                            place.insert(fields.len() - 1);
+                        }
                     }
                 }
                 Ok(Json::Object(fields))

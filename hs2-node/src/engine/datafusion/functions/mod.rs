@@ -5,6 +5,7 @@ pub(crate) mod allow;
 pub(crate) mod arithmetic;
 pub(crate) mod cast;
 pub(crate) mod collections;
+pub(crate) mod common;
 pub(crate) mod complex;
 pub(crate) mod dates;
 pub(crate) mod generate;
@@ -25,6 +26,7 @@ use datafusion::logical_expr::ScalarUDF;
 pub(crate) fn udfs() -> Vec<ScalarUDF> {
     let mut udfs = vec![
         cast::HiveCast::udf(),
+        common::Common::udf(),
         arithmetic::Average::udf(),
         complex::Index::udf(),
         complex::Size::udf(),

@@ -112,12 +112,6 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
             }
             Ok(Arc::new(out.finish()))
         }),
-        Fixed::udf("hive shiftleft", &[&[Int64, Int32]], Int64, |a| {
-            shift(a, i64::wrapping_shl)
-        }),
-        Fixed::udf("hive shiftright", &[&[Int64, Int32]], Int64, |a| {
-            shift(a, i64::wrapping_shr)
-        }),
         ScalarUDF::new_from_impl(HiveHash {
             signature: Signature::variadic_any(Volatility::Immutable),
         }),
@@ -127,18 +121,6 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
 fn each(args: &Args, function: impl Fn(f64) -> f64) -> Result<ArrayRef> {
     let values = args.array(0).0.as_primitive::<Float64Type>();
     Ok(Arc::new(values.unary::<_, Float64Type>(function)))
-}
-
-fn shift(args: &Args, function: impl Fn(i64, u32) -> i64) -> Result<ArrayRef> {
-    let values = args.expanded(0)?;
-    let counts = args.ints(1);
-    let values: Int64Array = values
-        .as_primitive::<Int64Type>()
-        .iter()
-        .enumerate()
-        .map(|(i, v)| Some(function(v?, counts.get(i)?.cast_unsigned())))
-        .collect();
-    Ok(Arc::new(values))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
 
-use super::pattern::{Patterns, Piece, replacement};
+use super::pattern::{Pattern, Patterns, Piece, replacement};
 use super::udf::{Args, Fixed};
 
 /// All of them.
@@ -170,7 +170,31 @@ fn extract(args: &Args) -> Result<ArrayRef> {
     Ok(Arc::new(out.finish()))
 }
 
-/// Java's `String.split(pattern, -1)`: empty parts stay, but an empty match at the start gives no part.
+/// The parts of a text between a pattern, at most `limit` of them: empty parts stay, but an empty match at the start gives
+/// no part.
+pub(super) fn split_parts<'t>(
+    regex: &Pattern,
+    text: &'t str,
+    limit: usize,
+) -> Result<Vec<&'t str>, String> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for groups in regex.matches(text)? {
+        let range = groups.range();
+        if parts.len() + 1 >= limit {
+            break;
+        }
+        if range.end == 0 {
+            continue;
+        }
+        parts.push(&text[from..range.start]);
+        from = range.end;
+    }
+    parts.push(&text[from..]);
+    Ok(parts)
+}
+
+/// Java's `String.split(pattern, -1)`.
 fn split(args: &Args) -> Result<ArrayRef> {
     let (texts, patterns) = (args.strings(0), args.strings(1));
     let mut compiled = Patterns::default();
@@ -181,16 +205,9 @@ fn split(args: &Args) -> Result<ArrayRef> {
             continue;
         };
         let regex = compiled.get(pattern).map_err(failed)?;
-        let mut from = 0;
-        for groups in regex.matches(text).map_err(failed)? {
-            let range = groups.range();
-            if range.end == 0 {
-                continue;
-            }
-            out.values().append_value(&text[from..range.start]);
-            from = range.end;
+        for part in split_parts(&regex, text, usize::MAX).map_err(failed)? {
+            out.values().append_value(part);
         }
-        out.values().append_value(&text[from..]);
         out.append(true);
     }
     Ok(Arc::new(out.finish()))

@@ -127,6 +127,22 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
                 Some(())
             })
         }),
+        Fixed::udf("hive substring_index", &[&[Utf8, Utf8, Int32]], Utf8, |a| {
+            strings(a, |a, i, out| {
+                let count = a.ints(2).get(i)?;
+                push(
+                    out,
+                    substring_index(a.strings(0).get(i)?, a.strings(1).get(i)?, count),
+                )
+            })
+        }),
+        Fixed::udf("hive find_in_set", &[&[Utf8, Utf8]], Int32, |a| {
+            ints(a, |a, i| {
+                let (text, list) = (a.strings(0).get(i)?, a.strings(1).get(i)?);
+                let found = list.split(',').position(|part| part == text);
+                Some(found.map_or(0, |at| i32::try_from(at + 1).unwrap_or(i32::MAX)))
+            })
+        }),
         Fixed::udf("hive repeat", &[&[Utf8, Int32]], Utf8, |a| {
             bounded(a, |a, i| {
                 Some(a.strings(0).get(i)?.len() * usize::try_from(a.ints(1).get(i)?).unwrap_or(0))
@@ -263,6 +279,25 @@ fn position(text: &str, part: &str, from: i32) -> i32 {
     text[start..]
         .find(part)
         .map_or(0, |at| from + characters(&text[start..start + at]))
+}
+
+/// What stands before the `count`th separator, or behind it counted from the end.
+fn substring_index<'a>(text: &'a str, separator: &str, count: i32) -> &'a str {
+    if separator.is_empty() || count == 0 {
+        return "";
+    }
+    let nth = count.unsigned_abs() as usize - 1;
+    if count > 0 {
+        match text.match_indices(separator).nth(nth) {
+            Some((at, _)) => &text[..at],
+            None => text,
+        }
+    } else {
+        match text.rmatch_indices(separator).nth(nth) {
+            Some((at, _)) => &text[at + separator.len()..],
+            None => text,
+        }
+    }
 }
 
 /// The first letter of each word in upper case, the others in lower case; white space parts words.

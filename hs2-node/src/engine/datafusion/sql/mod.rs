@@ -7,3 +7,6 @@ pub(crate) mod rewrite;
 pub(crate) mod statement;
 pub(crate) mod types;
 pub(crate) mod variables;
+
+#[cfg(test)]
+mod soup;

@@ -74,6 +74,14 @@ impl SourceText {
         let mut source = Self::plain(sent);
         for _ in 0..=DEPTH_MAX {
             if !source.substitute_once(conf, vars) {
+                if let Some((at, name)) = source.foreign_variable() {
+                    return Err(error::unsupported(
+                        Some(at),
+                        format!(
+                            "${{{name}}} is not supported: the server's environment is not for its clients"
+                        ),
+                    ));
+                }
                 return Ok(source);
             }
             if source.text.len() > LENGTH_MAX {
@@ -86,6 +94,22 @@ impl SourceText {
                 "Variable substitution depth is limited to {DEPTH_MAX}: a variable refers to itself"
             ),
         ))
+    }
+
+    /// A variable of the server's environment, which Hive gives to everybody and this server to nobody.
+    fn foreign_variable(&self) -> Option<(Location, &str)> {
+        let mut from = 0;
+        while let Some((start, end)) = next_variable(&self.text, from) {
+            let name = &self.text[start + 2..end - 1];
+            if ["env:", "system:"]
+                .iter()
+                .any(|space| name.starts_with(space))
+            {
+                return Some((self.location(start), name));
+            }
+            from = start + 1;
+        }
+        None
     }
 
     /// Where byte `offset` of `text` stands in the text that was sent: line and column from 1, in characters.
@@ -253,6 +277,15 @@ mod tests {
             "${nope} ${} ${a b} $ {x} ${x"
         );
         assert_eq!(text("'${x}'"), "'1'");
+    }
+
+    #[test]
+    fn the_environment_is_refused() {
+        for sent in ["'${env:PATH}'", "${system:user.name} ${x}"] {
+            let error = substitute(sent).expect_err(sent);
+            assert_eq!(error.sqlstate, "0A000");
+            assert!(error.message.contains("environment"), "{}", error.message);
+        }
     }
 
     #[test]

@@ -221,9 +221,9 @@ async fn grouping_sets_say_what_they_left_out() {
         ]
     );
     assert_eq!(
-        node.rows("SELECT k1, grouping(k1), grouping(k1, k2), count(*) c FROM g WHERE k1 < 3 GROUP BY k1, k2 GROUPING SETS (k1, ()) ORDER BY c DESC, k1")
+        node.rows("SELECT k1, grouping(k1), count(*) c FROM g WHERE k1 < 3 GROUP BY k1, k2 GROUPING SETS (k1, ()) ORDER BY c DESC, k1")
             .await,
-        ["NULL|1|3|3", "1|0|1|2", "2|0|1|1"]
+        ["NULL|1|3", "1|0|2", "2|0|1"]
     );
     assert_eq!(
         node.columns("SELECT grouping__id g FROM g GROUP BY k1, k2 WITH CUBE")
@@ -242,6 +242,19 @@ async fn grouping_sets_say_what_they_left_out() {
         10409
     );
     assert_eq!(node.error("SELECT grouping__id FROM g").await.code, 10004);
+    let partly = "FROM g GROUP BY k1, k2 GROUPING SETS (k1, ())";
+    assert_eq!(
+        node.error(&format!("SELECT grouping(k2) {partly}"))
+            .await
+            .code,
+        10409
+    );
+    assert_eq!(
+        node.error(&format!("SELECT grouping__id {partly}"))
+            .await
+            .sqlstate,
+        "0A000"
+    );
 }
 
 #[tokio::test]
@@ -311,5 +324,70 @@ async fn joins_of_every_kind() {
         ("SELECT count(*) FROM l CROSS JOIN r", &["9"]),
     ] {
         assert_eq!(node.rows(sql).await, rows, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn values_of_several_types_come_to_one() {
+    let (node, _folder) = node().await;
+    node.run("CREATE TABLE m (n INT, s STRING, d DATE, x DECIMAL(5,2))")
+        .await;
+    node.run("INSERT INTO m VALUES (1, 'one', '2024-02-29', 1.5), (NULL, 'none', NULL, NULL)")
+        .await;
+    for (sql, rows) in [
+        (
+            "SELECT coalesce(n, s) FROM m ORDER BY s DESC",
+            ["1", "none"],
+        ),
+        (
+            "SELECT nvl(d, '-') FROM m ORDER BY s DESC",
+            ["2024-02-29", "-"],
+        ),
+        ("SELECT nvl(n, '') FROM m ORDER BY s DESC", ["1", ""]),
+        (
+            "SELECT if(n = 1, n, 'x') FROM m ORDER BY s DESC",
+            ["1", "x"],
+        ),
+        (
+            "SELECT CASE WHEN n IS NULL THEN NULL WHEN n > 5 THEN 1.25 ELSE s END FROM m ORDER BY s DESC",
+            ["one", "NULL"],
+        ),
+        (
+            "SELECT concat(coalesce(x, 'y'), '!') FROM m ORDER BY s DESC",
+            ["1.5!", "y!"],
+        ),
+        (
+            "SELECT coalesce(x, 0) + 1 FROM m ORDER BY s DESC",
+            ["2.50", "1.00"],
+        ),
+        (
+            "SELECT upper(if(n = 1, if(n > 2, 1, 'a'), d)) FROM m ORDER BY s DESC",
+            ["A", "NULL"],
+        ),
+        (
+            "SELECT v || '.' FROM (SELECT coalesce(n, s) v FROM m) q ORDER BY v DESC",
+            ["none.", "1."],
+        ),
+        (
+            "SELECT coalesce(n, s) v FROM m GROUP BY coalesce(n, s) ORDER BY v",
+            ["1", "none"],
+        ),
+        (
+            "SELECT s FROM m WHERE CASE WHEN n = 1 THEN 0 ELSE 1.5 END >= 0 ORDER BY s DESC",
+            ["one", "none"],
+        ),
+    ] {
+        assert_eq!(node.rows(sql).await, rows, "{sql}");
+    }
+    assert_eq!(
+        node.columns("SELECT coalesce(n, s) a, if(true, 1, 2.5) b, coalesce(d, timestamp '2024-01-01 00:00:00') c, nvl(n, 1L) e FROM m").await,
+        ["a string", "b decimal(11,1)", "c timestamp", "e bigint"]
+    );
+    for sql in [
+        "SELECT coalesce(n, true) FROM m",
+        "SELECT if(n = 1, array(1), s) FROM m",
+    ] {
+        let error = node.error(sql).await;
+        assert_eq!(error.sqlstate, "0A000", "{sql}: {}", error.message);
     }
 }

@@ -33,10 +33,13 @@ async fn what_hive_means_otherwise_is_refused_by_name() {
             "SELECT a IN (SELECT s FROM t) FROM t",
             "IN (SELECT …) of int and string",
         ),
-        ("SELECT coalesce(a, s) FROM t", "coalesce of int and string"),
         (
-            "SELECT if(a > 1, a, s) FROM t",
-            "CASE or IF of int and string",
+            "SELECT coalesce(a, true) FROM t",
+            "a value of int or boolean",
+        ),
+        (
+            "SELECT if(a > 1, m, s) FROM t",
+            "a value of map<string,int> or string",
         ),
         (
             "SELECT a FROM t UNION ALL SELECT s FROM t",

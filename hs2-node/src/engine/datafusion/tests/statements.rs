@@ -223,6 +223,22 @@ async fn further_statements_of_tools() {
     node.run("CREATE TABLE c STORED AS PARQUET TBLPROPERTIES ('x'='y') AS SELECT a, 'x' s FROM t")
         .await;
     assert_eq!(node.rows("DESCRIBE c").await, ["a|int|", "s|string|"]);
+    let formatted = node.rows("DESCRIBE FORMATTED c").await.join("\n");
+    for part in [
+        "Table Parameters:||",
+        "|x|y",
+        "# Storage Information||",
+        "ParquetHiveSerDe",
+        "Location:|file:",
+    ] {
+        assert!(formatted.contains(part), "{part} in {formatted}");
+    }
+    node.run("CREATE VIEW v AS SELECT a FROM t").await;
+    assert!(
+        node.rows("DESCRIBE FORMATTED v")
+            .await
+            .contains(&"View Original Text:|SELECT a FROM t|".to_owned())
+    );
     node.run("CREATE DATABASE d").await;
     node.run("CREATE TABLE d.t (a INT)").await;
     assert!(

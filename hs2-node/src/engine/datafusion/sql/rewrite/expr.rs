@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::interval::is_interval;
-use super::{Rewriter, lower, quoted, take};
+use super::{Rewriter, common, lower, quoted, take};
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
 use crate::engine::datafusion::functions::cast::{CAST, NUMBER, parse_type};
@@ -37,16 +37,21 @@ impl Rewriter<'_> {
         let at = expr.span().start;
         Ok(match expr {
             Expr::BinaryOp { .. } => return self.binary(expr),
-            Expr::Identifier(ident)
-                if self.grouped.is_some() && ident.value.eq_ignore_ascii_case(GROUPING_ID) =>
-            {
-                let keys = self.grouped.clone().unwrap_or_default();
-                cast(call("grouping", keys), "bigint", None)
-            }
-            Expr::Identifier(mut ident) => {
-                lower(&mut ident);
-                Expr::Identifier(ident)
-            }
+            Expr::Identifier(mut ident) => match &self.grouped {
+                Some(grouped) if ident.value.eq_ignore_ascii_case(GROUPING_ID) => {
+                    if grouped.partly {
+                        return Err(error::unsupported(
+                            Some(at),
+                            "GROUPING__ID with a key that is in no grouping set is not supported",
+                        ));
+                    }
+                    cast(call("grouping", grouped.keys.clone()), "bigint", None)
+                }
+                _ => {
+                    lower(&mut ident);
+                    Expr::Identifier(ident)
+                }
+            },
             Expr::CompoundIdentifier(mut idents) => {
                 idents.iter_mut().for_each(lower);
                 Expr::CompoundIdentifier(idents)
@@ -202,7 +207,9 @@ impl Rewriter<'_> {
                         result: self.expr(result)?,
                     });
                 }
-                let else_result = else_result.map(|expr| self.boxed(expr)).transpose()?;
+                let mut else_result = else_result.map(|expr| self.boxed(expr)).transpose()?;
+                let results = rewritten.iter_mut().map(|when| &mut when.result);
+                common::mark(results.chain(else_result.as_deref_mut()).collect());
                 Expr::Case {
                     case_token,
                     end_token,

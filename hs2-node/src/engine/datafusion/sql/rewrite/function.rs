@@ -3,13 +3,13 @@
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, UnaryOperator, Value, ValueWithSpan,
-    WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    FunctionArgumentList, FunctionArguments, Ident, NullTreatment, UnaryOperator, Value,
+    ValueWithSpan, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
-use super::Rewriter;
 use super::expr::{binary, call, cast, function_name, string_constant};
+use super::{Rewriter, common};
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
 use crate::engine::datafusion::functions::allow::{self, Argument, Kind, Rule};
@@ -125,10 +125,11 @@ impl Rewriter<'_> {
         self.special(c)
     }
 
-    fn by_rule(&mut self, rule: &Rule, c: Call) -> Result<Expr, EngineError> {
+    fn by_rule(&mut self, rule: &Rule, mut c: Call) -> Result<Expr, EngineError> {
+        let at = c.at;
         let refuse = |what: String| {
             Err(error::unsupported(
-                Some(c.at),
+                Some(at),
                 format!("function {}: {what}", rule.name),
             ))
         };
@@ -156,6 +157,17 @@ impl Rewriter<'_> {
         if let Some(pattern) = pattern.filter(|p| TimePattern::new(p).is_none()) {
             return refuse(format!("the date pattern '{pattern}' is not supported"));
         }
+        // Hive's second argument of these says whether NULLs are skipped.
+        let mut skip_nulls = false;
+        if matches!(rule.name, "first_value" | "last_value") && c.args.len() == 2 {
+            match c.args.pop() {
+                Some(Expr::Value(ValueWithSpan {
+                    value: Value::Boolean(skip),
+                    ..
+                })) => skip_nulls = skip,
+                _ => return refuse("the second argument must be true or false".to_owned()),
+            }
+        }
         let mut args = Vec::with_capacity(c.args.len());
         for (i, arg) in c.args.into_iter().enumerate() {
             let how = rule
@@ -174,6 +186,9 @@ impl Rewriter<'_> {
                     return refuse("this argument must be a whole constant".to_owned());
                 }
             });
+        }
+        if rule.target == "coalesce" {
+            common::mark(args.iter_mut().collect());
         }
         if rule.name == "named_struct" {
             // Field names are lower case like every name.
@@ -197,7 +212,10 @@ impl Rewriter<'_> {
         if rule.target.is_empty() {
             return Ok(args.swap_remove(0));
         }
-        let result = aggregate(rule.target, args, c.distinct, c.over);
+        let mut result = aggregate(rule.target, args, c.distinct, c.over);
+        if skip_nulls && let Expr::Function(function) = &mut result {
+            function.null_treatment = Some(NullTreatment::IgnoreNulls);
+        }
         Ok(match rule.result {
             Some(hive_type) => cast(result, hive_type, None),
             None => result,
@@ -286,7 +304,8 @@ impl Rewriter<'_> {
             ("if", 3) => {
                 let mut args = args.into_iter();
                 match (args.next(), args.next(), args.next()) {
-                    (Some(condition), Some(yes), Some(no)) => {
+                    (Some(condition), Some(mut yes), Some(mut no)) => {
+                        common::mark(vec![&mut yes, &mut no]);
                         Ok(case(vec![(condition, yes)], Some(no)))
                     }
                     _ => wrong("three arguments"),
@@ -383,7 +402,7 @@ impl Rewriter<'_> {
                 Ok(call("hive parse_unix_timestamp", args.collect()))
             }
             ("grouping", 1..) => {
-                let keys = self.grouped.as_deref().unwrap_or_default();
+                let keys = self.grouped.as_ref().map_or(&[][..], |g| &g.keys);
                 if let Some(other) = args.iter().find(|arg| !keys.contains(arg)) {
                     return Err(error::semantic(
                         10409,

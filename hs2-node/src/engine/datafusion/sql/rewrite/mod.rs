@@ -1,6 +1,7 @@
 //! Queries rewritten until DataFusion means what Hive means. Every node of the tree is on a list: what is not known to
 //! mean the same is changed into something that does, or refused by name.
 
+mod common;
 mod expr;
 mod function;
 mod generator;
@@ -93,7 +94,46 @@ struct Rewriter<'a> {
     /// What `WINDOW` defines in the `SELECT` at hand.
     windows: HashMap<String, WindowSpec>,
     /// The keys of the `SELECT` at hand, if it groups by several sets of them.
-    grouped: Option<Vec<Expr>>,
+    grouped: Option<Grouped>,
+}
+
+/// The keys of grouping sets.
+struct Grouped {
+    keys: Vec<Expr>,
+    /// A key is in none of the sets, and so not among `keys`.
+    partly: bool,
+}
+
+impl Grouped {
+    /// The keys in `sets`; `all` are those of `GROUP BY`, where they stand apart.
+    fn by(sets: &[Expr], all: Option<&[Expr]>) -> Self {
+        let mut keys: Vec<Expr> = Vec::new();
+        for set in sets {
+            if let Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) = set {
+                for key in sets.iter().flatten() {
+                    if !keys.contains(key) {
+                        keys.push(key.clone());
+                    }
+                }
+            }
+        }
+        match all {
+            Some(all) => {
+                let partly = all.iter().any(|key| !keys.contains(key));
+                // In the order of `GROUP BY`, which gives each its bit.
+                keys = all
+                    .iter()
+                    .filter(|key| keys.contains(key))
+                    .cloned()
+                    .collect();
+                Self { keys, partly }
+            }
+            None => Self {
+                keys,
+                partly: false,
+            },
+        }
+    }
 }
 
 impl Rewriter<'_> {
@@ -411,24 +451,15 @@ impl Rewriter<'_> {
                 "ROLLUP, CUBE and GROUPING SETS beside other GROUP BY keys are not supported",
             ));
         }
-        if special || !modifiers.is_empty() {
-            self.grouped = Some(match exprs.as_slice() {
-                [Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets)] => {
-                    let mut keys: Vec<Expr> = Vec::new();
-                    for key in sets.iter().flatten() {
-                        if !keys.contains(key) {
-                            keys.push(key.clone());
-                        }
-                    }
-                    keys
-                }
-                keys => keys.to_vec(),
-            });
-        }
         let sets = |exprs: &[Expr]| exprs.iter().map(|e| vec![e.clone()]).collect();
         let positions = exprs.iter().any(|e| matches!(e, Expr::Value(_)));
         let replaced = match modifiers.as_mut_slice() {
-            [] => return Ok(()),
+            [] => {
+                if special {
+                    self.grouped = Some(Grouped::by(exprs, None));
+                }
+                return Ok(());
+            }
             _ if positions => {
                 return Err(error::unsupported(
                     None,
@@ -456,7 +487,8 @@ impl Rewriter<'_> {
                 ));
             }
         };
-        *exprs = vec![replaced];
+        let keys = std::mem::replace(exprs, vec![replaced]);
+        self.grouped = Some(Grouped::by(exprs, Some(&keys)));
         modifiers.clear();
         Ok(())
     }
