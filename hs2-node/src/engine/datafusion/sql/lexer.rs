@@ -14,6 +14,8 @@ use crate::engine::datafusion::error;
 /// How many operators may chain. A chain nests as deep as it is long in the parser's tree, and planning it takes time
 /// with the square of its length.
 const CHAIN_MAX: usize = 2_000;
+/// How many dots one name may have: the parser takes time with the square of them.
+const DOTS_MAX: usize = 200;
 /// Words that chain as operators do.
 const CHAINING: [&str; 13] = [
     "AND",
@@ -50,6 +52,11 @@ pub(crate) fn tokenize(source: &SourceText) -> Result<Vec<TokenWithSpan>, Engine
             let what = format!(
                 "more than {CHAIN_MAX} operators in a chain are not supported: use an IN list or a table"
             );
+            return Err(error::unsupported(Some(at), what));
+        }
+        if lexer.chain.dots > DOTS_MAX {
+            let at = source.location(lexer.at);
+            let what = format!("more than {DOTS_MAX} names in a chain are not supported");
             return Err(error::unsupported(Some(at), what));
         }
     }
@@ -312,10 +319,17 @@ struct Chain {
     current: usize,
     longest: usize,
     highest: usize,
+    /// The dots of the name read now.
+    dots: usize,
 }
 
 impl Chain {
     fn count(&mut self, token: &Token) {
+        match token {
+            Token::Period => self.dots += 1,
+            Token::Word(_) => {}
+            _ => self.dots = 0,
+        }
         match token {
             Token::LParen | Token::LBracket => {
                 self.open.push((self.current, self.longest));
@@ -560,6 +574,7 @@ mod tests {
             format!("select f(1{}, 2)", " or f(1, 2)".repeat(many)),
             format!("select 1{}", " union select 1".repeat(many)),
             format!("select a{}", " is null".repeat(many)),
+            format!("select a{}", ".b".repeat(DOTS_MAX + 1)),
         ] {
             assert!(!reads(&long), "{}", &long[..40]);
         }
