@@ -275,7 +275,7 @@ fn long_and_deep_statements_answer_soon() {
                     e.message.len()
                 );
             }
-            println!("{name}: {:?}", started.elapsed());
+            eprintln!("{name}: {:?}", started.elapsed());
             assert!(
                 started.elapsed() < Duration::from_secs(20),
                 "{name} took {:?}",
