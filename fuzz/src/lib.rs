@@ -4,12 +4,14 @@
 //! with any compiler.
 
 mod proto;
+mod sasl;
 mod server;
 mod session;
 mod session_events;
 mod texts;
 
 pub use proto::{zk_frame, zk_reply, zk_request};
+pub use sasl::zk_sasl;
 pub use server::zk_server;
 pub use session::zk_session;
 pub use session_events::zk_session_events;
@@ -26,6 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("zk_text", zk_text),
     ("zk_session", zk_session),
     ("zk_session_events", zk_session_events),
+    ("zk_sasl", zk_sasl),
     ("zk_server", zk_server),
     ("thrift_message", thrift_message),
     ("jdbc_url", jdbc_url),
