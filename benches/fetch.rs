@@ -1,14 +1,15 @@
 //! The result path: Arrow batches into the spool's pages, and pages into row sets, beside plain copies of the same bytes.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use arrow_array::{Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hs2_node::spool::SpoolDir;
-use hs2_proto::rowset::arrow::{column_kinds, encode_batch};
+use hs2_node::spool::{PAGE_ROWS_MAX, SpoolDir};
+use hs2_proto::rowset::arrow::{column_kinds, encode_array, encode_batch};
 use hs2_proto::rowset::{ColumnSlice, RowSetLayout, WireBatch, row_set_len, write_row_set};
 use tokio::runtime::Runtime;
 
@@ -25,7 +26,7 @@ fn batch() -> RecordBatch {
         Field::new("d", DataType::Float64, false),
         Field::new("s", DataType::Utf8, false),
     ]);
-    let columns: Vec<arrow_array::ArrayRef> = vec![
+    let columns: Vec<ArrayRef> = vec![
         Arc::new(numbers().collect::<Int64Array>()),
         Arc::new(numbers().map(|n| n * 7919).collect::<Int64Array>()),
         Arc::new(Float64Array::from_iter_values(
@@ -72,6 +73,61 @@ fn row_set(out: &mut Vec<u8>, wire: &WireBatch, rows: std::ops::Range<usize>) {
     let columns = wire.slice(rows).unwrap();
     write_row_set(out, 0, count, &columns, RowSetLayout::Columnar).unwrap();
     black_box(&out);
+}
+
+/// Pages of one column each, so many that neither sources nor targets stay in a cache. The last targets are kept, so
+/// that memory goes round instead of back to the operating system.
+fn conversion_of_a_column(c: &mut Criterion) {
+    const PAGES: usize = 96;
+    const TARGETS: usize = 64;
+    let page = |page: usize| {
+        let first = i64::try_from(page * PAGE_ROWS_MAX).unwrap();
+        first..first + i64::try_from(PAGE_ROWS_MAX).unwrap()
+    };
+    let of =
+        |array: fn(std::ops::Range<i64>) -> ArrayRef| (0..PAGES).map(page).map(array).collect();
+    let columns: [(&str, Vec<ArrayRef>); 4] = [
+        ("bigint", of(|n| Arc::new(n.collect::<Int64Array>()))),
+        (
+            "double",
+            of(|n| Arc::new(Float64Array::from_iter_values(n.map(|n| n as f64 / 3.0)))),
+        ),
+        (
+            "string of 20 bytes",
+            of(|n| Arc::new(StringArray::from_iter_values(n.map(|n| format!("{n:020}"))))),
+        ),
+        (
+            "string of 4 to 36 bytes",
+            of(|n| {
+                Arc::new(StringArray::from_iter_values(n.map(|n| {
+                    let length = 4 + usize::try_from(n * 7919 % 33).unwrap();
+                    format!("{n:0length$}")
+                })))
+            }),
+        ),
+    ];
+    for (name, arrays) in columns {
+        let field = Field::new("c", arrays[0].data_type().clone(), false);
+        let encode = |array: &ArrayRef| encode_array(array, &field).unwrap().values;
+        let wire: Vec<_> = arrays.iter().map(encode).collect();
+        let mut group = c.benchmark_group(format!("65,536 rows of {name}, out of cache"));
+        group.throughput(Throughput::Bytes(wire[0].len() as u64));
+        let mut kept = VecDeque::from_iter((0..TARGETS).map(|_| Vec::new()));
+        let mut pages = (0..PAGES).cycle();
+        group.bench_function("memcpy of the wire's bytes (floor)", |b| {
+            b.iter(|| {
+                kept.pop_front();
+                kept.push_back(black_box(&wire[pages.next().unwrap()]).clone());
+            });
+        });
+        group.bench_function("Arrow to the wire's column", |b| {
+            b.iter(|| {
+                kept.pop_front();
+                kept.push_back(encode(black_box(&arrays[pages.next().unwrap()])));
+            });
+        });
+        group.finish();
+    }
 }
 
 fn spool(c: &mut Criterion) {
@@ -142,5 +198,5 @@ async fn fetch_all(result: &hs2_node::spool::Spool, rows_max: usize, out: &mut V
     assert_eq!(seen, ROWS);
 }
 
-criterion_group!(benches, conversion, spool);
+criterion_group!(benches, conversion, conversion_of_a_column, spool);
 criterion_main!(benches);

@@ -7,10 +7,10 @@ use super::writer::{ValueWriter, key_reader, scalar_writer};
 use crate::rowset::{ColumnKind, WireBatch, WireColumn};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ByteArrayType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, UInt8Type, UInt16Type, UInt32Type,
+    ByteArrayType, ByteViewType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
 };
-use arrow_array::{Array, BooleanArray, GenericByteArray, RecordBatch};
+use arrow_array::{Array, BooleanArray, GenericByteArray, GenericByteViewArray, RecordBatch};
 use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_schema::{DataType, Field, Schema};
 
@@ -232,17 +232,16 @@ fn fixed_column(kind: ColumnKind, values: Vec<u8>, nulls: Vec<u8>) -> Option<Wir
     })
 }
 
-/// One tight loop; the values at NULLs are arbitrary in Arrow and are overwritten behind it.
+/// One tight loop into fresh memory, which is not zeroed before; the values at NULLs are arbitrary in Arrow and are
+/// overwritten behind it.
 fn fixed<T: Copy, const N: usize>(
     kind: ColumnKind,
     source: &[T],
     nulls: Vec<u8>,
     to_bytes: impl Fn(T) -> [u8; N],
 ) -> Option<WireColumn> {
-    let mut values = vec![0; source.len() * N];
-    for (slot, value) in values.as_chunks_mut::<N>().0.iter_mut().zip(source) {
-        *slot = to_bytes(*value);
-    }
+    let values: Vec<[u8; N]> = source.iter().map(|value| to_bytes(*value)).collect();
+    let mut values = values.into_flattened();
     fill_nulls(&mut values, &nulls, [0; N]);
     fixed_column(kind, values, nulls)
 }
@@ -341,6 +340,10 @@ fn variable(
         }
         DataType::Binary => return Some(byte_column(array.as_binary::<i32>(), kind, nulls)),
         DataType::LargeBinary => return Some(byte_column(array.as_binary::<i64>(), kind, nulls)),
+        DataType::Utf8View if pad_to.is_none() => {
+            return Some(view_column(array.as_string_view(), kind, nulls));
+        }
+        DataType::BinaryView => return Some(view_column(array.as_binary_view(), kind, nulls)),
         _ => {}
     }
     let write = match scalar_writer(array, hive_type) {
@@ -383,30 +386,66 @@ fn byte_column<T: ByteArrayType>(
     nulls: Vec<u8>,
 ) -> Option<WireColumn> {
     let (source, ends) = (array.values().as_slice(), array.value_offsets());
-    // An exact bound before anything is allocated: the text between the first and the last offset.
-    let text = ends.last()?.as_usize() - ends.first()?.as_usize();
-    let bytes = text.checked_add(array.len().checked_mul(4)?)?;
+    // An exact bound: the text between the first and the last offset.
+    let bytes = ends.last()?.as_usize() - ends.first()?.as_usize();
+    let text = |row: usize| {
+        let (start, end) = (ends[row].as_usize(), ends[row + 1].as_usize());
+        (&source[start..], end - start)
+    };
+    text_column(array.len(), bytes, text, kind, nulls)
+}
+
+/// Views: what Parquet files come as. A view of more than 12 bytes is length (32 bits), prefix (32), buffer (32), offset
+/// (32), from the lowest bit; a shorter one holds its text.
+fn view_column<T: ByteViewType>(
+    array: &GenericByteViewArray<T>,
+    kind: ColumnKind,
+    nulls: Vec<u8>,
+) -> Option<WireColumn> {
+    let (views, buffers) = (array.views(), array.data_buffers());
+    let length = |view: u128| (view as u32) as usize;
+    let bytes = views.iter().map(|view| length(*view)).sum();
+    let text = |row: usize| {
+        let view = views[row];
+        let source = match length(view) {
+            ..=12 => array.value(row).as_ref(),
+            _ => &buffers[(view >> 64) as u32 as usize][(view >> 96) as usize..],
+        };
+        (source, length(view))
+    };
+    text_column(array.len(), bytes, text, kind, nulls)
+}
+
+/// A column of texts that lie somewhere. `text` gives what begins with a row's text, and the text's length; all of them
+/// together have `text_bytes` at most.
+fn text_column<'a>(
+    rows: usize,
+    text_bytes: usize,
+    text: impl Fn(usize) -> (&'a [u8], usize),
+    kind: ColumnKind,
+    nulls: Vec<u8>,
+) -> Option<WireColumn> {
+    let bytes = text_bytes.checked_add(rows.checked_mul(4)?)?;
     u32::try_from(bytes).ok()?;
     let mut values = vec![0u8; bytes + MOVE];
-    let mut offsets = Vec::with_capacity(array.len() + 1);
+    let mut offsets = Vec::with_capacity(rows + 1);
     offsets.push(0u32);
     let mut at = 0;
-    for (row, pair) in ends.windows(2).enumerate() {
-        let (start, end) = (pair[0].as_usize(), pair[1].as_usize());
-        let length = if crate::rowset::nulls::is_null(&nulls, row) {
-            0
+    for row in 0..rows {
+        let (source, length) = if crate::rowset::nulls::is_null(&nulls, row) {
+            (&[][..], 0)
         } else {
-            end - start
+            text(row)
         };
         values[at..at + 4].copy_from_slice(&i32::try_from(length).ok()?.to_be_bytes());
         at += 4;
         match (
             values[at..].first_chunk_mut::<MOVE>(),
-            source[start..].first_chunk::<MOVE>(),
+            source.first_chunk::<MOVE>(),
         ) {
             // What is moved beyond the text's end is overwritten by the next element, or cut off.
             (Some(target), Some(text)) if length <= MOVE => *target = *text,
-            _ => values[at..at + length].copy_from_slice(&source[start..start + length]),
+            _ => values[at..at + length].copy_from_slice(&source[..length]),
         }
         at += length;
         offsets.push(at as u32); // At most `bytes`, which fits.
