@@ -11,6 +11,7 @@
 //! keepalive. What a length field claims is never allocated: buffers grow with what has come.
 
 use bytes::{Buf, Bytes, BytesMut};
+use hs2_proto::rowset::Pieces;
 use hs2_proto::sasl::{
     FirstByte, FrameTooLarge, NEGOTIATION_BYTES_MAX, Negotiation, Plain, SaslError, SaslStatus,
     take_frame, write_negotiation,
@@ -283,7 +284,7 @@ impl Connection<'_> {
             };
             drop(message);
             self.share.release();
-            let length = u32::try_from(answer.len())
+            let length = u32::try_from(answer.remaining())
                 .unwrap_or(u32::MAX)
                 .to_be_bytes();
             let header: &[u8] = if matches!(self.framing, Framing::Sasl) {
@@ -291,7 +292,7 @@ impl Connection<'_> {
             } else {
                 &[]
             };
-            self.send(Buf::chain(header, answer.as_slice())).await?;
+            self.send(Buf::chain(header, answer)).await?;
         }
         Ok(())
     }
@@ -301,7 +302,7 @@ impl Connection<'_> {
         &mut self,
         served: &Served<'_>,
         message: &Bytes,
-    ) -> Result<Option<Vec<u8>>, End> {
+    ) -> Result<Option<Pieces>, End> {
         let mut call = pin!(served.service.call(&served.client, message));
         loop {
             self.input.reserve(READ_BYTES_MIN);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::stream;
 use hs2_proto::rowset::{
-    ColumnKind, ColumnSlice, RowSetError, WireBatch, WireColumn, write_row_set,
+    ColumnKind, ColumnSlice, Pieces, RowSetError, WireBatch, WireColumn, write_row_set,
 };
 use hs2_proto::tcli::{
     Call, CallError, CancelDelegationTokenReq, CancelOperationReq, CloseOperationReq,
@@ -120,29 +120,29 @@ impl Service {
     ///
     /// # Cancel safety
     /// Dropped before its end, the call may or may not have had its effect. No operation is left that nobody knows.
-    pub(crate) async fn call(
-        &self,
-        client: &Client,
-        message: &Bytes,
-    ) -> Result<Vec<u8>, CallError> {
+    pub(crate) async fn call(&self, client: &Client, message: &Bytes) -> Result<Pieces, CallError> {
         let IncomingCall { seqid, request } = match decode_call(message) {
             Ok(call) => call,
             Err(error) => {
                 tracing::debug!(peer = %client.peer, %error, "call refused");
-                return error.answer().ok_or(error);
+                return error.answer().map(Pieces::from).ok_or(error);
             }
         };
         let method = request.method();
         tracing::trace!(peer = %client.peer, method, "call");
-        let answer = AssertUnwindSafe(self.answer(client, seqid, request))
-            .catch_unwind()
-            .await;
+        let answer = async {
+            match request {
+                Request::FetchResults(req) => self.fetch(seqid, &req).await,
+                other => self.answer(client, seqid, other).await.into(),
+            }
+        };
+        let answer = AssertUnwindSafe(answer).catch_unwind().await;
         Ok(answer.unwrap_or_else(|panic| {
             tracing::error!(peer = %client.peer, method, panic = panic_text(&panic), "call panicked");
             let exception = ApplicationException::new(ExceptionKind::INTERNAL_ERROR, "the node failed; its log says more");
             let mut out = Vec::new();
             write_exception(&mut out, method, seqid, &exception);
-            out
+            out.into()
         }))
     }
 
@@ -177,7 +177,6 @@ impl Service {
                 let found = self.sessions.operation(&req.operation_handle);
                 reply::<GetResultSetMetadataReq>(seqid, &schema(found))
             }
-            Request::FetchResults(req) => self.fetch(seqid, &req).await,
             Request::GetQueryId(req) => {
                 let found = self.sessions.operation(&req.operation_handle);
                 let query_id =
@@ -535,15 +534,15 @@ impl Service {
         }
     }
 
-    async fn fetch(&self, seqid: i32, req: &FetchResultsReq) -> Vec<u8> {
-        let mut out = Vec::new();
+    async fn fetch(&self, seqid: i32, req: &FetchResultsReq) -> Pieces {
+        let mut out = Pieces::default();
         let written = match self.try_fetch(&mut out, seqid, req).await {
             Ok(written) => written.map_err(Failure::from),
             Err(failure) => Err(failure),
         };
         if let Err(failure) = written {
             tracing::debug!(operation = %req.operation_handle.operation_id, error = %failure, "fetch refused");
-            let none = None::<fn(&mut Vec<u8>) -> Result<(), RowSetError>>;
+            let none = None::<fn(&mut Pieces) -> Result<(), RowSetError>>;
             // Without a row set there is nothing that could fail.
             let _ = write_fetch_reply(&mut out, seqid, &failure.status(), false, none);
         }
@@ -552,7 +551,7 @@ impl Service {
 
     async fn try_fetch(
         &self,
-        out: &mut Vec<u8>,
+        out: &mut Pieces,
         seqid: i32,
         req: &FetchResultsReq,
     ) -> Result<Result<(), RowSetError>, Failure> {
@@ -571,7 +570,7 @@ impl Service {
                 seqid,
                 &Status::SUCCESS,
                 false,
-                Some(|out: &mut Vec<u8>| {
+                Some(|out: &mut Pieces| {
                     write_row_set(
                         out,
                         row_offset(first as u64),
@@ -588,14 +587,17 @@ impl Service {
             seqid,
             &Status::SUCCESS,
             fetched.more,
-            Some(|out: &mut Vec<u8>| match &fetched.rows {
-                Some(rows) => write_row_set(
-                    out,
-                    row_offset(rows.first_row()),
-                    rows.len(),
-                    &rows.columns()?,
-                    layout,
-                ),
+            Some(|out: &mut Pieces| match &fetched.rows {
+                Some(rows) => {
+                    out.share_from(rows.memory());
+                    write_row_set(
+                        out,
+                        row_offset(rows.first_row()),
+                        rows.len(),
+                        &rows.columns()?,
+                        layout,
+                    )
+                }
                 None => {
                     let none = |kind: &ColumnKind| ColumnSlice::new(*kind, &[], 0, &[], 0);
                     let columns = operation

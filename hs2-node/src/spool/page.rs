@@ -1,5 +1,6 @@
 //! One page: how it lies in the file, and what is checked before it is used.
 
+use bytes::Bytes;
 use hs2_proto::rowset::{ColumnKind, ColumnSlice, RowSetError, WireColumn};
 use std::ops::Range;
 
@@ -27,7 +28,7 @@ use super::ROW_BYTES_MAX;
 /// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct Page {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     first_row: u64,
     rows: usize,
     columns: Vec<Column>,
@@ -100,7 +101,7 @@ impl Page {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn decode(bytes: Vec<u8>) -> Result<Self, PageProblem> {
+    pub fn decode(bytes: Bytes) -> Result<Self, PageProblem> {
         let mut header = Cursor {
             bytes: &bytes,
             at: 0,
@@ -251,6 +252,16 @@ impl Page {
         self.bytes.is_empty()
     }
 
+    /// Its memory, shared.
+    pub(super) fn memory(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
+    /// Its memory, for another page.
+    pub(super) fn into_memory(self) -> Bytes {
+        self.bytes
+    }
+
     /// What the columns are.
     pub fn kinds(&self) -> impl ExactSizeIterator<Item = ColumnKind> {
         self.columns.iter().map(|column| column.kind)
@@ -399,7 +410,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         let batch = numbers_and_words(10);
-        let page = Page::decode(page()).unwrap();
+        let page = Page::decode(page().into()).unwrap();
         assert_eq!((page.first_row(), page.rows()), (70, 10));
         assert_eq!(
             page.kinds().collect::<Vec<_>>(),
@@ -424,7 +435,7 @@ mod tests {
             for flip in [0x01, 0x80, 0xff] {
                 let mut bad = good.clone();
                 bad[at] ^= flip;
-                Page::decode(bad).expect_err("a flipped byte");
+                Page::decode(bad.into()).expect_err("a flipped byte");
             }
         }
     }
@@ -433,13 +444,13 @@ mod tests {
     fn every_cut_and_every_longer_page_is_an_error() {
         let good = page();
         for end in 0..good.len() {
-            let problem = Page::decode(good[..end].to_vec()).unwrap_err();
+            let problem = Page::decode(good[..end].to_vec().into()).unwrap_err();
             assert!(
                 matches!(problem, PageProblem::Truncated { .. }),
                 "{end}: {problem}"
             );
         }
-        assert!(Page::decode([good, vec![0]].concat()).is_err());
+        assert!(Page::decode([good, vec![0]].concat().into()).is_err());
     }
 
     /// With a true checksum over false numbers, so that the checks behind it are reached.
@@ -457,7 +468,7 @@ mod tests {
                 let crc = crc32fast::hash(&bad[CHECKED_FROM..]);
                 bad[4..8].copy_from_slice(&crc.to_le_bytes());
                 // A kind of another name but the same width is the one thing that no length tells.
-                match Page::decode(bad) {
+                match Page::decode(bad.into()) {
                     Err(PageProblem::Layout(_)) => {}
                     other => panic!("{value} at {at}: {other:?}"),
                 }
@@ -469,7 +480,7 @@ mod tests {
     fn a_page_without_columns_or_rows() {
         let mut bytes = Vec::new();
         Page::encode(&mut bytes, 0, 0, &[]).unwrap();
-        let page = Page::decode(bytes).unwrap();
+        let page = Page::decode(bytes.into()).unwrap();
         assert_eq!((page.rows(), page.columns(0..0).unwrap().len()), (0, 0));
     }
 }

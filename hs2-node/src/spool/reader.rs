@@ -1,17 +1,22 @@
 //! The side of a result's file where rows are taken.
 
+use bytes::{Bytes, BytesMut};
 use hs2_proto::rowset::{ColumnKind, ColumnSlice, RowSetError};
 use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{Page, PageProblem, Progress, SpoolError};
+use super::{PAGE_BYTES_MAX, Page, PageProblem, Progress, SpoolError};
 
 /// Reads one result from its first row to its last, while it is being written or after. It keeps the page that it is
-/// in the middle of, and no other.
+/// in the middle of, and the memory of the one before. What the operating system still has in memory is read at once,
+/// since to have another thread do it would take longer; what it must get from the disk is waited for elsewhere, and the
+/// page behind it is read meanwhile.
 #[derive(Debug)]
 pub struct SpoolReader {
     file: Arc<File>,
@@ -26,6 +31,19 @@ pub struct SpoolReader {
     taken: usize,
     /// The page itself, once a part of it was taken.
     page: Option<Arc<Page>>,
+    /// The page behind it, where it has to come from the disk.
+    ahead: Option<Ahead>,
+    /// The last page came from the disk.
+    cold: bool,
+    /// The page before, whose rows may still be in use.
+    used: Option<Arc<Page>>,
+}
+
+/// A page that is being read, or was.
+#[derive(Debug)]
+struct Ahead {
+    offset: u64,
+    read: JoinHandle<Result<Page, SpoolError>>,
 }
 
 impl SpoolReader {
@@ -44,6 +62,9 @@ impl SpoolReader {
             page_row: 0,
             taken: 0,
             page: None,
+            ahead: None,
+            cold: false,
+            used: None,
         }
     }
 
@@ -68,12 +89,17 @@ impl SpoolReader {
             self.taken,
             page.rows().min(self.taken.saturating_add(rows_max)),
         );
+        let behind = self.offset.saturating_add(page.len() as u64);
+        let written = self.progress.borrow().bytes;
+        if self.cold && written > behind {
+            self.read_ahead(behind, written);
+        }
         if end < page.rows() {
             (self.taken, self.page) = (end, Some(Arc::clone(&page)));
         } else {
-            self.offset = self.offset.saturating_add(page.len() as u64);
+            self.offset = behind;
             self.page_row = self.page_row.saturating_add(page.rows() as u64);
-            self.taken = 0;
+            (self.taken, self.used) = (0, Some(Arc::clone(&page)));
         }
         let more = self.page.is_some() || self.may_have_page();
         Ok(Some(Rows {
@@ -85,12 +111,13 @@ impl SpoolReader {
 
     /// Goes back to the first row.
     pub fn rewind(&mut self) {
-        (self.offset, self.page_row, self.taken, self.page) = (0, 0, 0, None);
+        (self.offset, self.page_row, self.taken) = (0, 0, 0);
+        self.release();
     }
 
-    /// Lets go of the page that was begun. The next rows are the same; their page is read again.
+    /// Lets go of all pages. The next rows are the same; their page is read again.
     pub fn release(&mut self) {
-        self.page = None;
+        (self.page, self.ahead, self.used) = (None, None, None);
     }
 
     /// The row that [`Self::next`] begins with, from 0.
@@ -114,17 +141,51 @@ impl SpoolReader {
         let bytes = ready
             .map(|progress| progress.bytes)
             .map_err(|_| SpoolError::Abandoned)?;
-        let available = bytes.saturating_sub(offset);
-        if available == 0 {
+        if bytes <= offset {
             return Ok(None);
         }
-        let (file, path) = (Arc::clone(&self.file), self.path.clone());
-        let read =
-            tokio::task::spawn_blocking(move || read_page(&file, path, offset, available)).await;
-        let page = read.map_err(|_| SpoolError::Abandoned)??;
+        let cached = match &self.ahead {
+            Some(_) => None,
+            None => self.read_cached(offset, bytes),
+        };
+        self.cold = cached.is_none();
+        let page = match cached {
+            Some(page) => page,
+            None => {
+                // Kept until it has ended, so that nothing is lost when this is dropped.
+                let read = (&mut self.read_ahead(offset, bytes).read).await;
+                self.ahead = None;
+                read.map_err(|_| SpoolError::Abandoned)??
+            }
+        };
         self.check(&page)
             .map_err(|problem| SpoolError::Damaged { offset, problem })?;
         Ok(Some(Arc::new(page)))
+    }
+
+    /// The page at `offset`, if all of it is in memory. Whatever else is wrong, the other way finds out.
+    fn read_cached(&mut self, offset: u64, written: u64) -> Option<Page> {
+        let available = written.saturating_sub(offset).min(CACHED_BYTES_MAX);
+        let read = |bytes: &mut [u8]| cached::read_exact_at(&self.file, bytes, offset);
+        let memory = reuse(self.used.take());
+        read_page(read, || 0, &self.path, offset, available, memory).ok()
+    }
+
+    /// Has the page at `offset` read, unless it is being read already; `written` bytes are in the file.
+    fn read_ahead(&mut self, offset: u64, written: u64) -> &mut Ahead {
+        let ahead = self.ahead.take().filter(|ahead| ahead.offset == offset);
+        let ahead = ahead.unwrap_or_else(|| {
+            let (file, path) = (Arc::clone(&self.file), self.path.clone());
+            let memory = reuse(self.used.take());
+            let available = written.saturating_sub(offset);
+            let read = spawn_blocking(move || {
+                let read = |bytes: &mut [u8]| file.read_exact_at(bytes, offset);
+                let length = || file.metadata().map_or(0, |data| data.len());
+                read_page(read, length, &path, offset, available, memory)
+            });
+            Ahead { offset, read }
+        });
+        self.ahead.insert(ahead)
     }
 
     /// Whether a sound page is the one that belongs here.
@@ -144,21 +205,38 @@ impl SpoolReader {
     }
 }
 
-/// Reads the page at `offset`, behind which `available` bytes have been written.
-fn read_page(file: &File, path: PathBuf, offset: u64, available: u64) -> Result<Page, SpoolError> {
+/// A larger page, of one large row, is not read where nothing may block.
+const CACHED_BYTES_MAX: u64 = 2 * PAGE_BYTES_MAX as u64;
+
+/// The memory of a page that nobody uses any more.
+fn reuse(page: Option<Arc<Page>>) -> BytesMut {
+    page.and_then(Arc::into_inner)
+        .and_then(|page| page.into_memory().try_into_mut().ok())
+        .filter(|bytes| bytes.capacity() <= 2 * PAGE_BYTES_MAX)
+        .unwrap_or_default()
+}
+
+/// Reads the page at `offset` with `read`, into the memory of another. Behind `offset`, `available` bytes have been
+/// written; how many are there, `file_length` knows.
+fn read_page(
+    read: impl Fn(&mut [u8]) -> io::Result<()>,
+    file_length: impl Fn() -> u64,
+    path: &Path,
+    offset: u64,
+    available: u64,
+    mut bytes: BytesMut,
+) -> Result<Page, SpoolError> {
     let damaged = |problem| SpoolError::Damaged { offset, problem };
-    let read = |bytes: &mut [u8]| match file.read_exact_at(bytes, offset) {
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            let actual = file
-                .metadata()
-                .map_or(0, |data| data.len().saturating_sub(offset));
+    let read = |bytes: &mut [u8]| match read(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            let actual = file_length().saturating_sub(offset);
             let actual = usize::try_from(actual).unwrap_or(usize::MAX);
             Err(damaged(PageProblem::Truncated {
                 expected: bytes.len(),
                 actual,
             }))
         }
-        Err(error) => Err(SpoolError::io("read the result file", &path, error)),
+        Err(error) => Err(SpoolError::io("read the result file", path, error)),
         Ok(()) => Ok(()),
     };
     let mut header = [0; Page::HEADER_BYTES];
@@ -171,9 +249,40 @@ fn read_page(file: &File, path: PathBuf, offset: u64, available: u64) -> Result<
             actual,
         }));
     }
-    let mut bytes = vec![0; length];
+    bytes.resize(length, 0);
     read(&mut bytes)?;
-    Page::decode(bytes).map_err(damaged)
+    Page::decode(bytes.freeze()).map_err(damaged)
+}
+
+/// Reading without waiting for a disk.
+mod cached {
+    use std::fs::File;
+    use std::io;
+
+    /// As `FileExt::read_exact_at`, or an error where not all of it is in memory.
+    #[cfg(target_os = "linux")]
+    pub(super) fn read_exact_at(
+        file: &File,
+        mut bytes: &mut [u8],
+        mut offset: u64,
+    ) -> io::Result<()> {
+        use rustix::io::{ReadWriteFlags, preadv2};
+        while !bytes.is_empty() {
+            let mut parts = [io::IoSliceMut::new(bytes)];
+            let count = preadv2(file, &mut parts, offset, ReadWriteFlags::NOWAIT)?;
+            let rest = bytes.get_mut(count..).unwrap_or_default();
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            (bytes, offset) = (rest, offset.saturating_add(count as u64));
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn read_exact_at(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Rows of a result: a part of one page.
@@ -207,6 +316,12 @@ impl Rows {
     #[must_use]
     pub const fn more(&self) -> bool {
         self.more
+    }
+
+    /// The memory that the columns lie in, to be shared.
+    #[must_use]
+    pub fn memory(&self) -> Bytes {
+        self.page.memory()
     }
 
     /// The columns, borrowed from the page.

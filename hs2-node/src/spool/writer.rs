@@ -57,7 +57,7 @@ impl SpoolWriter {
             self.builder.append(batch, start..end);
             start = end;
             if start < batch.rows
-                || self.builder.rows() >= PAGE_ROWS_MAX
+                || self.builder.rows() >= page_rows(batch)
                 || self.builder.bytes() >= PAGE_BYTES_MAX
             {
                 self.flush()?;
@@ -126,9 +126,8 @@ impl SpoolWriter {
 
     /// The row after the last one of `batch` that still fits the page begun; a page takes one row at least.
     fn end_of_page(&mut self, batch: &WireBatch, start: usize) -> Result<usize, SpoolError> {
-        let last = batch
-            .rows
-            .min(start + (PAGE_ROWS_MAX - self.builder.rows()));
+        let rows_max = page_rows(batch).saturating_sub(self.builder.rows());
+        let last = batch.rows.min(start.saturating_add(rows_max));
         let room = PAGE_BYTES_MAX.saturating_sub(self.builder.bytes());
         let end = largest(start..last, |end| bytes_of(batch, start..end) <= room);
         if end > start {
@@ -146,6 +145,15 @@ impl SpoolWriter {
             _ => Ok(start + 1),
         }
     }
+}
+
+/// How many rows like these a page takes: a multiple of what clients fetch at a time, 10,000 or 1,000, where that many
+/// fit, so that no page ends with a fetch of a few rows.
+fn page_rows(batch: &WireBatch) -> usize {
+    let bytes = bytes_of(batch, 0..batch.rows).max(1);
+    let fit = (batch.rows.saturating_mul(PAGE_BYTES_MAX) / bytes).min(PAGE_ROWS_MAX);
+    let step = [10_000, 1_000].into_iter().find(|step| *step <= fit);
+    step.map_or(PAGE_ROWS_MAX, |step| fit - fit % step)
 }
 
 /// The largest `end` in `range.start ..= range.end` that fits; what fits at one end fits at all before it.

@@ -30,10 +30,12 @@ pub mod arrow;
 mod column;
 mod compact;
 mod nulls;
+mod output;
 mod read;
 mod write;
 
 pub use column::{ColumnKind, ColumnSlice, WireBatch, WireColumn};
+pub use output::{Mark, Output, Pieces};
 pub use read::{Cell, Column, RowSet};
 pub use write::{RowSetLayout, row_set_len, write_row_set};
 

@@ -1,6 +1,6 @@
 //! Writing `TRowSet`, both layouts, from the same column bytes.
 
-use super::{ColumnKind, ColumnSlice, RowSetError};
+use super::{ColumnKind, ColumnSlice, Output, RowSetError};
 
 /// How a row set carries its values. It depends on the session's protocol version alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,8 +41,8 @@ pub fn row_set_len(columns: &[ColumnSlice<'_>]) -> usize {
 /// [`RowSetError::RowCount`] when a column has another number of rows, [`RowSetError::TooLarge`] when a count
 /// does not fit a Thrift list, [`RowSetError::Element`] when a string's length is damaged (row-based layout;
 /// the columnar layout copies). What was appended before an error is cut off again.
-pub fn write_row_set(
-    out: &mut Vec<u8>,
+pub fn write_row_set<O: Output>(
+    out: &mut O,
     start_row_offset: i64,
     rows: usize,
     columns: &[ColumnSlice<'_>],
@@ -57,40 +57,41 @@ pub fn write_row_set(
             });
         }
     }
-    let start = out.len();
-    out.extend(FIELD_START_ROW_OFFSET);
-    out.extend(start_row_offset.to_be_bytes());
+    let start = out.mark();
+    out.bytes().extend(FIELD_START_ROW_OFFSET);
+    out.bytes().extend(start_row_offset.to_be_bytes());
     let written = match layout {
         RowSetLayout::Columnar => write_columns(out, rows, columns),
-        RowSetLayout::RowBased => write_rows(out, rows, columns),
+        RowSetLayout::RowBased => write_rows(out.bytes(), rows, columns),
     };
-    out.push(STOP);
+    out.bytes().push(STOP);
     if written.is_err() {
-        out.truncate(start);
+        out.back_to(start);
     }
     written
 }
 
-fn write_columns(
-    out: &mut Vec<u8>,
+fn write_columns<O: Output>(
+    out: &mut O,
     rows: usize,
     columns: &[ColumnSlice<'_>],
 ) -> Result<(), RowSetError> {
-    out.reserve(row_set_len(columns));
-    out.extend(FIELD_ROWS);
-    out.extend(count(0)?);
-    out.extend(FIELD_COLUMNS);
-    out.extend(count(columns.len())?);
+    out.bytes().extend(FIELD_ROWS);
+    out.bytes().extend(count(0)?);
+    out.bytes().extend(FIELD_COLUMNS);
+    out.bytes().extend(count(columns.len())?);
     for column in columns {
-        out.extend(union_field(column.kind()));
-        out.extend(FIELD_VALUES);
-        out.push(column.kind().element_type());
-        out.extend(count(rows)?);
-        out.extend_from_slice(column.values());
-        out.extend(FIELD_NULLS);
-        out.extend(count(column.nulls_len())?);
-        column.append_nulls(out);
-        out.extend([STOP, STOP]);
+        let head = out.bytes();
+        head.extend(union_field(column.kind()));
+        head.extend(FIELD_VALUES);
+        head.push(column.kind().element_type());
+        head.extend(count(rows)?);
+        out.values(column.values());
+        let tail = out.bytes();
+        tail.extend(FIELD_NULLS);
+        tail.extend(count(column.nulls_len())?);
+        column.append_nulls(tail);
+        tail.extend([STOP, STOP]);
     }
     Ok(())
 }

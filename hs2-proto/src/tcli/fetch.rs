@@ -3,7 +3,7 @@
 use super::handle::OperationHandle;
 use super::status::Status;
 use super::types::TableSchema;
-use crate::rowset::{RowSet, RowSetError};
+use crate::rowset::{Output, RowSet, RowSetError};
 use crate::thrift::{
     Decode, DecodeError, MessageKind, Reader, Value, WireType, open_enum, record, write_field,
     write_header,
@@ -110,25 +110,26 @@ impl Decode for FetchResultsResp {
 ///
 /// # Errors
 /// Those of `row_set`; then nothing is appended.
-pub fn write_fetch_reply(
-    out: &mut Vec<u8>,
+pub fn write_fetch_reply<O: Output>(
+    out: &mut O,
     seqid: i32,
     status: &Status,
     has_more_rows: bool,
-    row_set: Option<impl FnOnce(&mut Vec<u8>) -> Result<(), RowSetError>>,
+    row_set: Option<impl FnOnce(&mut O) -> Result<(), RowSetError>>,
 ) -> Result<(), RowSetError> {
-    let start = out.len();
-    write_header(out, "FetchResults", MessageKind::REPLY, seqid);
-    out.extend_from_slice(&[WireType::STRUCT.0, 0, 0]); // Field 0, `success`.
-    write_field(out, 1, status);
-    write_field(out, 2, &has_more_rows);
+    let start = out.mark();
+    let head = out.bytes();
+    write_header(head, "FetchResults", MessageKind::REPLY, seqid);
+    head.extend_from_slice(&[WireType::STRUCT.0, 0, 0]); // Field 0, `success`.
+    write_field(head, 1, status);
+    write_field(head, 2, &has_more_rows);
     if let Some(row_set) = row_set {
-        out.extend_from_slice(&[WireType::STRUCT.0, 0, 3]);
+        head.extend_from_slice(&[WireType::STRUCT.0, 0, 3]);
         if let Err(error) = row_set(out) {
-            out.truncate(start);
+            out.back_to(start);
             return Err(error);
         }
     }
-    out.extend_from_slice(&[WireType::STOP.0; 2]);
+    out.bytes().extend_from_slice(&[WireType::STOP.0; 2]);
     Ok(())
 }

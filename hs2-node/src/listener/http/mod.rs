@@ -223,7 +223,7 @@ impl Connection<'_> {
         drop((message, share));
         let reply =
             reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-        let mut answer = Response::new(Full::from(reply));
+        let mut answer = Response::new(Full::from(reply.into_vec()));
         answer.headers_mut().insert(header::CONTENT_TYPE, THRIFT);
         if let Some(cookie) = identity.set_cookie {
             answer.headers_mut().insert(header::SET_COOKIE, cookie);
