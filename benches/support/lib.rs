@@ -1,4 +1,7 @@
-//! What the benches share: a ZooKeeper to ask, and the floor, a raw socket that knows the bytes in advance.
+//! What the benches share: a ZooKeeper to ask, and the floor, a raw socket that knows the bytes in advance; rows and a
+//! client for HiveServer2.
+
+pub mod hs2;
 
 use std::io;
 use std::net::SocketAddr;
