@@ -15,7 +15,7 @@ pub use sasl::zk_sasl;
 pub use server::zk_server;
 pub use session::zk_session;
 pub use session_events::zk_session_events;
-pub use texts::{jdbc_url, thrift_message, zk_text};
+pub use texts::{http_text, jdbc_url, thrift_message, zk_text};
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);
@@ -31,5 +31,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("zk_sasl", zk_sasl),
     ("zk_server", zk_server),
     ("thrift_message", thrift_message),
+    ("http_text", http_text),
     ("jdbc_url", jdbc_url),
 ];

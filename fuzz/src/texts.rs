@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use discovery::{InstanceData, InstanceName, JdbcUrl};
+use hs2_proto::http::{Cookies, do_as, forwarded_for};
 use hs2_proto::sasl::{Negotiation, Plain, take_frame};
 use hs2_proto::tcli::{FetchResultsReq, OpenSessionReq, decode_call, decode_reply};
 use hs2_proto::thrift::message_length;
@@ -44,6 +45,23 @@ pub fn thrift_message(input: &[u8]) {
     let _ = decode_call(&message);
     let _ = decode_reply::<FetchResultsReq>(&message, 0);
     let _ = decode_reply::<OpenSessionReq>(&message, 0);
+}
+
+/// What comes with HTTP requests and answers: queries, headers of proxies, cookies. What is sent on fits a header.
+pub fn http_text(input: &[u8]) {
+    let on_a_line = |text: &str| text.bytes().all(|byte| (b' '..0x7f).contains(&byte));
+    assert!(on_a_line(&forwarded_for(input)));
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
+    assert!(do_as(text).is_none_or(|user| !user.is_empty() && user.len() <= text.len()));
+    let mut cookies = Cookies::default();
+    for line in text.lines() {
+        cookies.take(line, line.len() % 2 == 0);
+    }
+    let sent = cookies.header().unwrap_or_default();
+    assert!(sent.len() <= text.len().saturating_mul(2) && sent.len() <= 1 << 17);
+    assert!(!text.bytes().all(|byte| byte >= b' ') || sent.bytes().all(|byte| byte >= b' '));
 }
 
 /// URLs, instance names and znode data from anywhere: an error has its position inside the text and never a password.

@@ -4,6 +4,7 @@
 //! * [`tcli`]: every call of `TCLIService`, for clients and for servers.
 //! * [`rowset`]: results as columns in the wire's own bytes; with the feature `arrow`, Arrow batches to and from
 //!   them.
+//! * [`http`]: what the HTTP transport says beside its bodies: whom to act for, cookies.
 //! * [`sasl`]: the negotiation and the frames of the binary transport, and a guess at what a peer speaks.
 //!
 //! Nothing here opens a socket, reads a clock or waits. Whoever owns the connection appends what arrives to a
@@ -53,6 +54,7 @@
     )
 )]
 
+pub mod http;
 pub mod rowset;
 pub mod sasl;
 pub mod tcli;

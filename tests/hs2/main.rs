@@ -3,6 +3,8 @@
 
 /// Exit codes, and the one line that says what to do.
 mod command_line;
+/// Ten thousand connections that do nothing, or never come to an end.
+mod crowd;
 /// A byte of a result file changes: that client is told, nobody gets a wrong row.
 mod damage;
 /// An administrator takes a version off the list: its nodes finish with their clients and end.

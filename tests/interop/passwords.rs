@@ -1,4 +1,5 @@
 use serde_json::{Value, json};
+use tests::directory::Directory;
 use tests::node::Node;
 use tests::peers::{beeline_as, jdbc_connections, python_connections};
 
@@ -19,6 +20,45 @@ async fn a_password_file_lets_in_whom_it_names_by_every_client_and_transport() {
         .start()
         .await;
     check_every_client(&node).await;
+}
+
+#[tokio::test]
+async fn a_directory_lets_in_whom_it_knows_by_every_client_and_transport() {
+    let directory = Directory::start().await;
+    let ldap = "hive.server2.authentication.ldap";
+    let by_ldap = || {
+        on_one_port(Node::options())
+            .set("hive.server2.authentication", "LDAP")
+            // The first one does not answer.
+            .set(
+                &format!("{ldap}.url"),
+                &format!("ldap://127.0.0.1:1 {}", directory.url),
+            )
+            .set(&format!("{ldap}.baseDN"), Directory::BASE)
+    };
+    let (all, analysts) = tokio::join!(
+        by_ldap().start(),
+        by_ldap()
+            .set(&format!("{ldap}.groupFilter"), "managers,analysts")
+            .start()
+    );
+    check_every_client(&all).await;
+    let come_in = async |node: &Node, user: &str, password: &str| {
+        let url = format!("{}", node.address());
+        one(&format!(
+            "jdbc:hive2://{url}/;user={user};password={password}"
+        ))
+        .await
+        .is_ok()
+    };
+    assert!(come_in(&all, "king", "kong").await);
+    assert!(come_in(&analysts, "scott", "tiger").await);
+    assert!(
+        !come_in(&analysts, "king", "kong").await,
+        "not in the group"
+    );
+    assert!(!come_in(&all, "scott,dc=example,dc=org", "tiger").await);
+    assert!(!come_in(&all, "nobody", "tiger").await);
 }
 
 /// The right password by every client on both transports, and a wrong one; nobody comes in without one.

@@ -13,6 +13,7 @@
 //! - [`peers`]: beeline, Hive's JDBC driver, impyla, PyHive and kazoo.
 //! - [`spark`]: a real Spark Thrift Server.
 //! - [`certificates`]: authorities and certificates of a test's own.
+//! - [`directory`]: an LDAP directory.
 //! - [`proxy`]: a TCP proxy that cuts, holds and delays.
 //! - [`wait`]: a condition with a deadline.
 #![allow(
@@ -23,6 +24,7 @@
 pub mod backend;
 pub mod certificates;
 pub mod command;
+pub mod directory;
 pub mod ensemble;
 pub mod fleet;
 mod machine;

@@ -1,12 +1,12 @@
 //! The HTTP transport: each call a POST, on a connection that is kept and opened again when the server has closed it.
 
-use super::cookies::Cookies;
 use super::{ReadError, Server, Stream};
 use crate::error::Error;
 use crate::options::{ANONYMOUS, Auth, ConnectOptions};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
+use hs2_proto::http::Cookies;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};

@@ -2,8 +2,6 @@
 
 mod binary;
 #[cfg(feature = "http")]
-mod cookies;
-#[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "tls")]
 mod tls;

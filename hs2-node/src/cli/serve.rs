@@ -68,6 +68,7 @@ impl Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let config = arguments.config()?;
+    raise_open_files(&config);
     let mut signals = Signals::new()?;
     let engine = engine(&config.warehouse_folder())?;
     let version = arguments
@@ -92,6 +93,24 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
         () = signals.next() => {}
     }
     leave(node, signals).await
+}
+
+/// Raises the limit of open files to what this user may have: each connection is one.
+fn raise_open_files(config: &Config) {
+    // Result files, the warehouse's, ZooKeeper.
+    const OTHERS: u64 = 512;
+    let wanted = OTHERS.saturating_add(config.connections_max as u64);
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < wanted => {
+            tracing::warn!(
+                limit,
+                wanted,
+                "open files are limited to fewer than connections and results may need: raise `ulimit -Hn`, or lower hive.server2.thrift.max.worker.threads"
+            );
+        }
+        Ok(limit) => tracing::debug!(limit, "open files"),
+        Err(error) => tracing::warn!(%error, "the limit of open files is not raised"),
+    }
 }
 
 /// Drains the node; a signal meanwhile stops it at once.

@@ -5,11 +5,11 @@
 
 mod cookie;
 mod patience;
-mod request;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
+use hs2_proto::http;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -211,9 +211,9 @@ impl Connection<'_> {
         }
         let identity = self.identify(&head.headers).await?;
         let mut client = Client::new(self.peer, identity.user);
-        client.do_as = head.uri.query().and_then(request::do_as);
+        client.do_as = head.uri.query().and_then(http::do_as);
         if let Some(forwarded) = head.headers.get(FORWARDED_FOR) {
-            let forwarded = request::addresses(forwarded.as_bytes());
+            let forwarded = http::forwarded_for(forwarded.as_bytes());
             tracing::debug!(peer = %self.peer, forwarded, "a request by a proxy");
             client.forwarded = Some(forwarded);
         }
