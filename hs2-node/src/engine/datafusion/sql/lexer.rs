@@ -290,7 +290,7 @@ impl Lexer<'_> {
                     other => {
                         return Err(error::parse(
                             self.source.location(start),
-                            format!("character '{other}' not supported here"),
+                            format!("character '{}' not supported here", other.escape_debug()),
                         ));
                     }
                 };
