@@ -8,6 +8,9 @@ use crate::engine::EngineError;
 /// What every message of a statement that never ran begins with.
 const COMPILING: &str = "Error while compiling statement: FAILED:";
 
+/// The longest message: what it quotes may be as long as a statement.
+const MESSAGE_BYTES_MAX: usize = 2_000;
+
 /// A syntax error at `at`, in the text that was sent.
 pub(crate) fn parse(at: Location, detail: impl AsRef<str>) -> EngineError {
     EngineError {
@@ -58,9 +61,9 @@ pub(crate) fn no_such_table(at: Option<Location>, database: &str, table: &str) -
     EngineError {
         sqlstate: "42S02",
         code: 10001,
-        message: format!(
+        message: one_line(&format!(
             "{COMPILING} SemanticException [Error 10001]: {place}Table not found '{table}' in database '{database}'"
-        ),
+        )),
     }
 }
 
@@ -211,10 +214,18 @@ fn capital_line(at: Location) -> String {
     format!("Line {}:{}", at.line, at.column.saturating_sub(1))
 }
 
+/// One line, and not the whole of a long statement in it.
 fn one_line(text: &str) -> String {
-    text.split(['\n', '\r'])
+    let mut line = text
+        .split(['\n', '\r'])
         .map(str::trim)
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
-        .join(" ")
+        .join(" ");
+    if line.len() > MESSAGE_BYTES_MAX {
+        let end = line.floor_char_boundary(MESSAGE_BYTES_MAX);
+        line.truncate(end);
+        line.push_str(" …");
+    }
+    line
 }

@@ -17,12 +17,20 @@ use crate::engine::datafusion::functions::generate;
 use crate::engine::datafusion::sql::dialect::HiveDialect;
 use crate::engine::datafusion::{error, lateral};
 
+/// How many lateral views may stand around each other: planning descends through them.
+const VIEWS_MAX: usize = 100;
 /// The view of a generator in the `SELECT` list.
 const SELECTED: &str = "hive generated";
 
 impl Rewriter<'_> {
     /// Wraps the tables of a `SELECT` into its lateral views, one around the other.
     pub(super) fn lateral_views(&mut self, select: &mut Select) -> Result<(), EngineError> {
+        if select.lateral_views.len() > VIEWS_MAX {
+            return Err(error::unsupported(
+                Some(select.select_token.0.span.start),
+                format!("more than {VIEWS_MAX} LATERAL VIEWs in one SELECT are not supported"),
+            ));
+        }
         for LateralView {
             lateral_view,
             lateral_view_name,

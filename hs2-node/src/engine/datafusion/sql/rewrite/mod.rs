@@ -25,6 +25,9 @@ use crate::engine::datafusion::error;
 /// How many queries one `UNION` may join.
 const SET_OPERATIONS_MAX: usize = 500;
 
+/// How many tables one `FROM` may join.
+const JOINS_MAX: usize = 500;
+
 /// What a query's meaning depends on besides its text.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
@@ -536,6 +539,12 @@ impl Rewriter<'_> {
     }
 
     fn table_with_joins(&mut self, table: &mut TableWithJoins) -> Result<(), EngineError> {
+        if table.joins.len() > JOINS_MAX {
+            return Err(error::unsupported(
+                None,
+                format!("more than {JOINS_MAX} JOINs in one FROM are not supported"),
+            ));
+        }
         self.table_factor(&mut table.relation)?;
         for Join {
             relation,
