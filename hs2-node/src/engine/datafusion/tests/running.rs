@@ -145,3 +145,23 @@ async fn long_chains_of_operators_plan() {
     );
     assert_eq!(node.rows(&sql).await, ["20000"]);
 }
+
+#[tokio::test]
+async fn as_many_joins_and_views_as_are_allowed_plan() {
+    let (node, _folder) = node().await;
+    let many = |count: usize, each: &dyn Fn(usize) -> String| {
+        (0..count).map(each).collect::<Vec<_>>().join(" ")
+    };
+    let views = many(100, &|i| {
+        format!("LATERAL VIEW explode(array(1)) e{i} AS c{i}")
+    });
+    let started = Instant::now();
+    let sql = format!("SELECT sum(c0 + c99) FROM range(1) {views}");
+    assert_eq!(node.rows(&sql).await, ["2"]);
+    eprintln!("views: {:?}", started.elapsed());
+    let started = Instant::now();
+    let joins = many(100, &|i| format!("JOIN range(2) t{i} ON t{i}.id = t.id"));
+    let sql = format!("SELECT count(*) FROM range(2) t {joins}");
+    assert_eq!(node.rows(&sql).await, ["2"]);
+    eprintln!("joins: {:?}", started.elapsed());
+}

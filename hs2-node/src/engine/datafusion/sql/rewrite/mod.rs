@@ -26,7 +26,7 @@ use crate::engine::datafusion::error;
 const SET_OPERATIONS_MAX: usize = 500;
 
 /// How many tables one `FROM` may join.
-const JOINS_MAX: usize = 500;
+const JOINS_MAX: usize = 200;
 
 /// What a query's meaning depends on besides its text.
 #[derive(Debug, Clone)]
