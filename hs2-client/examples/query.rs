@@ -6,7 +6,14 @@ use hs2_client::{ConnectOptions, Error, SessionOptions, connect};
 use std::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() {
+    if let Err(error) = run().await {
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
+}
+
+async fn run() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
     let url = arguments
         .next()
@@ -26,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("done in {:?}", begun.elapsed());
             return Ok(());
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
     for field in rows.schema().fields() {
         println!(
