@@ -23,5 +23,9 @@ mod leftovers;
 mod outage;
 /// The README's first command.
 mod quickstart;
+/// `hs2-node sql` without one: files, several statements, errors, variables.
+mod script;
+/// `hs2-node sql` at a terminal: editing, history, Ctrl-C, the progress bar, width.
+mod shell;
 /// SIGTERM: off the list at once, gone when the last client is.
 mod terminate;

@@ -286,6 +286,32 @@ impl HeldSession {
     }
 }
 
+/// What happens at a pseudo terminal.
+#[derive(Debug, Clone, Copy)]
+pub enum Step<'a> {
+    /// Waits until the program has printed this, after what was expected before.
+    Expect(&'a str),
+    /// Types this.
+    Send(&'a str),
+}
+
+/// Runs a program at a terminal of so many columns, and returns what it has printed there, as standard output.
+pub async fn at_a_terminal(columns: u16, steps: &[Step<'_>], program: &[&str]) -> Output {
+    let steps: Vec<_> = steps
+        .iter()
+        .map(|step| match step {
+            Step::Expect(text) => serde_json::json!(["expect", text]),
+            Step::Send(text) => serde_json::json!(["send", text]),
+        })
+        .collect();
+    let (columns, steps) = (columns.to_string(), Value::from(steps).to_string());
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let arguments = [&[columns.as_str(), &steps], program].concat();
+    let mut command = script("pty_session.py", &arguments);
+    command.env("HOME", home.path());
+    run(&mut command, CLIENT_DEADLINE).await
+}
+
 /// Runs a script of `tests/peers` to its end.
 pub async fn python(name: &str, arguments: &[&str]) -> Output {
     run(&mut script(name, arguments), CLIENT_DEADLINE).await

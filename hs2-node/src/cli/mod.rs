@@ -2,10 +2,13 @@
 //!
 //! Results and the lines that other programs wait for go to standard output, errors and the log to standard error.
 
+mod completion;
 mod deregister;
 mod list;
 mod output;
+mod progress;
 mod quickstart;
+mod run;
 mod serve;
 mod shell;
 mod sql;

@@ -177,7 +177,8 @@ async fn print_rows(session: &Session, query: &str) -> Result<(), CliError> {
     let mut results = session.query(query).await.map_err(CliError::failed)?;
     let mut out = Vec::new();
     let print = |error: io::Error| CliError::Failed(error.to_string());
-    let mut printer = Printer::new(&mut out, Format::Table, results.schema()).map_err(print)?;
+    let mut printer =
+        Printer::new(&mut out, Format::Table, results.schema(), None).map_err(print)?;
     while let Some(batch) = results.next().await.map_err(CliError::failed)? {
         printer.batch(&batch).map_err(print)?;
     }

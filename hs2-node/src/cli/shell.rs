@@ -2,35 +2,43 @@
 
 use hs2_client::Session;
 use rustyline::error::ReadlineError;
-use rustyline::{Config, DefaultEditor};
+use rustyline::history::FileHistory;
+use rustyline::{Config, Editor};
 use std::path::PathBuf;
-use std::time::Instant;
 use tokio::task::spawn_blocking;
 
-use super::output::Format;
-use super::sql::run_one;
-use super::statements::Statements;
-use super::{CliError, say};
+use super::CliError;
+use super::completion::Completion;
+use super::run::{Runner, Stop};
+use super::statements::{Input, Statements};
 
 /// Lines of history that are kept.
 const HISTORY_LINES: usize = 1000;
 
-pub(super) async fn run(session: &Session, format: Format) -> Result<(), CliError> {
+const HELP: &str = "\
+Statements end with ; and may have many lines. Tab completes keywords, databases and tables.
+  Ctrl-C   cancels the statement that runs, or throws away what was begun; twice at an empty prompt quits
+  Ctrl-D   quits, as quit, exit and !quit do
+  !help    this text";
+
+pub(super) async fn run(session: &Session, runner: &Runner) -> Result<(), CliError> {
     let no_terminal = |error| CliError::Failed(format!("no terminal: {error}"));
     let history_size = Config::builder().max_history_size(HISTORY_LINES);
     let config = history_size.map_err(no_terminal)?.build();
-    let mut editor = DefaultEditor::with_config(config).map_err(no_terminal)?;
+    let mut editor = Editor::<Completion, FileHistory>::with_config(config).map_err(no_terminal)?;
+    editor.set_helper(Some(Completion::new(session.clone())));
     let history = history_file();
     if let Some(file) = &history {
         // A first start has none.
         let _ = editor.load_history(file);
     }
-    say(&format_args!(
-        "connected to {}; statements end with ; and quit with Ctrl-D",
+    eprintln!(
+        "connected to {}; statements end with ; and !help says more",
         session.connection().server()
-    ));
+    );
     let mut statements = Statements::new();
-    loop {
+    let mut interrupted = false;
+    'lines: loop {
         let prompt = if statements.is_empty() {
             "hs2> "
         } else {
@@ -46,31 +54,45 @@ pub(super) async fn run(session: &Session, format: Format) -> Result<(), CliErro
         let line = match line {
             Ok(line) => line,
             // Ctrl-C throws away what was begun.
+            Err(ReadlineError::Interrupted) if interrupted && statements.is_empty() => break,
             Err(ReadlineError::Interrupted) => {
+                interrupted = statements.is_empty();
                 statements = Statements::new();
+                if interrupted {
+                    eprintln!("Ctrl-C again quits");
+                }
                 continue;
             }
             Err(ReadlineError::Eof) => break,
             Err(error) => return Err(CliError::Failed(format!("reading a line: {error}"))),
         };
-        if statements.is_empty()
-            && matches!(
-                line.trim().trim_end_matches(';'),
-                "quit" | "exit" | "!quit" | "!q"
-            )
-        {
-            break;
-        }
+        interrupted = false;
         if !line.trim().is_empty() {
             // A line that is not kept is no failure.
             let _ = editor.add_history_entry(line.as_str());
         }
-        for statement in statements.push(&format!("{line}\n")) {
-            run_statement(session, &statement, format).await;
+        for input in statements.line(&line) {
+            match input {
+                Input::Quit => break 'lines,
+                Input::Help => eprintln!("{HELP}"),
+                // In a shell a failed statement is not the end.
+                Input::Statement(statement) => match runner.run(session, &statement).await {
+                    Ok(()) => {}
+                    Err(Stop::Cancelled) => {
+                        // What stood behind it in the same line was begun with it.
+                        eprintln!("cancelled; Ctrl-C again quits");
+                        interrupted = true;
+                        break;
+                    }
+                    Err(stop) => eprintln!("{stop}"),
+                },
+            }
         }
     }
-    if let Some(statement) = statements.take() {
-        run_statement(session, &statement, format).await;
+    if let Some(statement) = statements.take()
+        && let Err(stop) = runner.run(session, &statement).await
+    {
+        eprintln!("{stop}");
     }
     if let Some(file) = history {
         let folder = file.parent().map(std::fs::create_dir_all);
@@ -81,22 +103,6 @@ pub(super) async fn run(session: &Session, format: Format) -> Result<(), CliErro
         }
     }
     Ok(())
-}
-
-/// In a shell a failed statement is not the end.
-async fn run_statement(session: &Session, statement: &str, format: Format) {
-    let started = Instant::now();
-    match run_one(session, statement, format).await {
-        Ok(Some(rows)) => say(&format_args!(
-            "{rows} rows, {:.2} s",
-            started.elapsed().as_secs_f64()
-        )),
-        Ok(None) => say(&format_args!(
-            "OK, {:.2} s",
-            started.elapsed().as_secs_f64()
-        )),
-        Err(stop) => eprintln!("{stop}"),
-    }
 }
 
 fn history_file() -> Option<PathBuf> {

@@ -10,6 +10,17 @@ enum Inside {
     BlockComment,
 }
 
+/// What a line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Input {
+    /// A statement has ended.
+    Statement(String),
+    /// `quit`, `exit`, `!quit` or `!q`, on a line of its own between statements.
+    Quit,
+    /// `!help`.
+    Help,
+}
+
 /// Gathers text until a statement ends. Semicolons in literals, names and comments end none; a backslash in a literal
 /// takes the next character along, as in Hive.
 #[derive(Debug)]
@@ -27,6 +38,19 @@ impl Statements {
             inside: Inside::Statement,
             begun: false,
         }
+    }
+
+    /// Takes a line, without its end, and gives what it asks for.
+    pub(super) fn line(&mut self, line: &str) -> Vec<Input> {
+        if self.is_empty() && self.inside == Inside::Statement {
+            match line.trim().trim_end_matches(';').trim_end() {
+                "quit" | "exit" | "!quit" | "!exit" | "!q" => return vec![Input::Quit],
+                "help" | "!help" | "!h" | "?" => return vec![Input::Help],
+                _ => {}
+            }
+        }
+        let ended = self.push(&format!("{line}\n"));
+        ended.into_iter().map(Input::Statement).collect()
     }
 
     /// Takes more text and gives the statements that it ends, without their semicolons.
@@ -105,6 +129,21 @@ mod tests {
             "a name has no escapes"
         );
         assert_eq!(cut("select 'never closed; x"), ["select 'never closed; x"]);
+    }
+
+    #[test]
+    fn words_of_the_shell_count_only_between_statements() {
+        let mut statements = Statements::new();
+        assert_eq!(statements.line(" quit; "), [Input::Quit]);
+        assert_eq!(statements.line("!help"), [Input::Help]);
+        assert_eq!(statements.line("select"), []);
+        assert_eq!(statements.line("exit"), []);
+        let expected = Input::Statement("select\nexit\n1".to_owned());
+        assert_eq!(statements.line("1;"), [expected]);
+        assert_eq!(statements.line("/* a comment"), []);
+        assert_eq!(statements.line("quit"), []);
+        assert_eq!(statements.line("*/"), []);
+        assert_eq!(statements.line("exit"), [Input::Quit]);
     }
 
     #[test]
