@@ -355,7 +355,7 @@ fn parse_query(text: &str) -> Result<Query, EngineError> {
 /// Whether values of this type can be kept in a table.
 pub(crate) fn storable(hive_type: &HiveType) -> bool {
     match hive_type {
-        HiveType::Void => false,
+        HiveType::Void | HiveType::IntervalYearMonth | HiveType::IntervalDayTime => false,
         HiveType::Array(element) => storable(element),
         HiveType::Map(key, value) => storable(key) && storable(value),
         HiveType::Struct(fields) => {

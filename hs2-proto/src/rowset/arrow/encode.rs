@@ -171,8 +171,7 @@ pub fn encode_array(array: &dyn Array, field: &Field) -> Result<WireColumn, Enco
         ),
         DataType::Null => Some(WireColumn::all_null(kind, array.len())),
         DataType::Dictionary(_, _) => gathered(array, field, kind)?,
-        _ => variable(array, HiveType::of(field).as_ref(), kind, nulls)
-            .ok_or_else(|| unsupported(field))?,
+        _ => variable(array, field, kind, nulls).ok_or_else(|| unsupported(field))?,
     };
     column
         .filter(|column| u32::try_from(column.values.len()).is_ok())
@@ -326,11 +325,12 @@ impl Elements {
 /// The outer `None` is a type without a form, the inner one a column that is too large.
 fn variable(
     array: &dyn Array,
-    hive_type: Option<&HiveType>,
+    field: &Field,
     kind: ColumnKind,
     nulls: Vec<u8>,
 ) -> Option<Option<WireColumn>> {
-    let pad_to = hive_type.and_then(HiveType::char_length);
+    let hive_type = HiveType::of(field);
+    let pad_to = hive_type.as_ref().and_then(HiveType::char_length);
     match array.data_type() {
         DataType::Utf8 if pad_to.is_none() => {
             return Some(byte_column(array.as_string::<i32>(), kind, nulls));
@@ -346,9 +346,9 @@ fn variable(
         DataType::BinaryView => return Some(view_column(array.as_binary_view(), kind, nulls)),
         _ => {}
     }
-    let write = match scalar_writer(array, hive_type) {
+    let write = match scalar_writer(array, hive_type.as_ref()) {
         Some(write) => write,
-        None => json_writer(array)?,
+        None => json_writer(array, field)?,
     };
     let write: ValueWriter<'_> = match pad_to {
         Some(length) => Box::new(move |out, row| {

@@ -1,39 +1,43 @@
-//! Complex values in the text that Hive gives them: `[1,2]`, `{"k":1}` for maps and structs, `{tag:value}` for
-//! unions. Texts, dates and timestamps are quoted, map keys always, NULL is `null`.
+//! Complex values in the text that Hive gives them (`SerDeUtils.getJSONString`): `[1,2]`, `{"k":1}` for maps and
+//! structs, `{tag:value}` for unions. Texts, dates and timestamps are quoted, also as keys of maps, and nothing else is:
+//! `{1:"a"}`. Decimals are without the zeros at their end, NULL is `null`.
 
+use super::hive_type::HiveType;
 use super::text;
 use super::writer::{ValueWriter, key_reader, scalar_writer};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, OffsetSizeTrait};
 use arrow_buffer::ArrowNativeType;
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Field};
 use std::ops::Range;
 
 /// The writer of any value inside a complex one, NULL included, or `None` when a type in it has no text form.
 ///
+/// Of the field only its [`HIVE_TYPE`](super::HIVE_TYPE) is used.
+///
 /// Calls itself once for each level of the *type*, which comes from our own engine and not from the network.
-pub(crate) fn json_writer<'a>(array: &'a dyn Array) -> Option<ValueWriter<'a>> {
+pub(crate) fn json_writer<'a>(array: &'a dyn Array, field: &Field) -> Option<ValueWriter<'a>> {
     let value: ValueWriter<'a> = match array.data_type() {
         DataType::Null => Box::new(|_, _| ()),
-        DataType::List(_) => {
+        DataType::List(item) => {
             let list = array.as_list::<i32>();
             list_writer(
-                json_writer(list.values())?,
+                json_writer(list.values(), item)?,
                 range_reader(list.value_offsets()),
             )
         }
-        DataType::LargeList(_) => {
+        DataType::LargeList(item) => {
             let list = array.as_list::<i64>();
             list_writer(
-                json_writer(list.values())?,
+                json_writer(list.values(), item)?,
                 range_reader(list.value_offsets()),
             )
         }
-        DataType::FixedSizeList(_, _) => {
+        DataType::FixedSizeList(item, _) => {
             let list = array.as_fixed_size_list();
             let length = list.value_length().as_usize();
             list_writer(
-                json_writer(list.values())?,
+                json_writer(list.values(), item)?,
                 Box::new(move |row| row * length..(row + 1) * length),
             )
         }
@@ -41,15 +45,16 @@ pub(crate) fn json_writer<'a>(array: &'a dyn Array) -> Option<ValueWriter<'a>> {
             let columns: Option<Vec<_>> = fields
                 .iter()
                 .zip(array.as_struct().columns())
-                .map(|(field, column)| Some((field.name().as_str(), json_writer(column)?)))
+                .map(|(field, column)| Some((field.name().as_str(), json_writer(column, field)?)))
                 .collect();
             let columns = columns?;
             Box::new(move |out, row| {
                 out.push(b'{');
                 for (index, (name, write)) in columns.iter().enumerate() {
                     separate(out, index);
-                    push_quoted(out, name.as_bytes());
-                    out.push(b':');
+                    out.push(b'"');
+                    out.extend_from_slice(name.as_bytes());
+                    out.extend_from_slice(b"\":");
                     write(out, row);
                 }
                 out.push(b'}');
@@ -57,13 +62,17 @@ pub(crate) fn json_writer<'a>(array: &'a dyn Array) -> Option<ValueWriter<'a>> {
         }
         DataType::Map(_, _) => {
             let map = array.as_map();
-            let (key, value) = (json_writer(map.keys())?, json_writer(map.values())?);
+            let (key, value) = map.entries_fields();
+            let (key, value) = (
+                json_writer(map.keys(), key)?,
+                json_writer(map.values(), value)?,
+            );
             let entries = range_reader(map.value_offsets());
             Box::new(move |out, row| {
                 out.push(b'{');
                 for (index, entry) in entries(row).enumerate() {
                     separate(out, index);
-                    push_key(out, &key, entry);
+                    key(out, entry);
                     out.push(b':');
                     value(out, entry);
                 }
@@ -74,7 +83,7 @@ pub(crate) fn json_writer<'a>(array: &'a dyn Array) -> Option<ValueWriter<'a>> {
             let union = array.as_union();
             let children: Option<Vec<_>> = fields
                 .iter()
-                .map(|(tag, _)| Some((tag, json_writer(union.child(tag))?)))
+                .map(|(tag, field)| Some((tag, json_writer(union.child(tag), field)?)))
                 .collect();
             let children = children?;
             Box::new(move |out, row| {
@@ -92,14 +101,20 @@ pub(crate) fn json_writer<'a>(array: &'a dyn Array) -> Option<ValueWriter<'a>> {
             let dictionary = array.as_any_dictionary();
             let (key, value) = (
                 key_reader(dictionary.keys()),
-                json_writer(dictionary.values())?,
+                json_writer(dictionary.values(), field)?,
             );
             Box::new(move |out, row| value(out, key(row)))
         }
-        DataType::Utf8
-        | DataType::LargeUtf8
-        | DataType::Utf8View
-        | DataType::Binary
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            let write = scalar_writer(array, None)?;
+            Box::new(move |out, row| {
+                let start = out.len();
+                write(out, row);
+                let text = out.split_off(start);
+                push_quoted(out, &text);
+            })
+        }
+        DataType::Binary
         | DataType::LargeBinary
         | DataType::BinaryView
         | DataType::FixedSizeBinary(_) => {
@@ -107,10 +122,26 @@ pub(crate) fn json_writer<'a>(array: &'a dyn Array) -> Option<ValueWriter<'a>> {
             Box::new(move |out, row| {
                 let start = out.len();
                 write(out, row);
-                // Binary in the middle of text: what is not UTF-8 becomes the replacement character.
+                // In the middle of text, what is not UTF-8 becomes the replacement character.
                 let text = String::from_utf8_lossy(&out[start..]).into_owned();
                 out.truncate(start);
-                push_quoted(out, text.as_bytes());
+                out.extend_from_slice(text.as_bytes());
+            })
+        }
+        DataType::Decimal32(_, 1..)
+        | DataType::Decimal64(_, 1..)
+        | DataType::Decimal128(_, 1..)
+        | DataType::Decimal256(_, 1..) => {
+            let write = scalar_writer(array, None)?;
+            Box::new(move |out, row| {
+                write(out, row);
+                // Its scale shows only where a decimal is a column.
+                while out.last() == Some(&b'0') {
+                    out.pop();
+                }
+                if out.last() == Some(&b'.') {
+                    out.pop();
+                }
             })
         }
         DataType::Date32
@@ -118,7 +149,7 @@ pub(crate) fn json_writer<'a>(array: &'a dyn Array) -> Option<ValueWriter<'a>> {
         | DataType::Timestamp(_, _)
         | DataType::Time32(_)
         | DataType::Time64(_) => {
-            let write = scalar_writer(array, None)?;
+            let write = scalar_writer(array, HiveType::of(field).as_ref())?;
             Box::new(move |out, row| {
                 out.push(b'"');
                 write(out, row);
@@ -157,16 +188,6 @@ fn list_writer<'a>(item: ValueWriter<'a>, items: RangeReader<'a>) -> ValueWriter
 fn separate(out: &mut Vec<u8>, index: usize) {
     if index > 0 {
         out.push(b',');
-    }
-}
-
-/// A map key: quoted whatever its type is.
-fn push_key(out: &mut Vec<u8>, write: &ValueWriter<'_>, entry: usize) {
-    let start = out.len();
-    write(out, entry);
-    if out.get(start) != Some(&b'"') {
-        out.insert(start, b'"');
-        out.push(b'"');
     }
 }
 

@@ -137,6 +137,10 @@ fn timestamp<'a, T: ArrowPrimitiveType<Native = i64>>(
     of::<T>(array, move |out, v| {
         text::push_timestamp(out, v, unit, zone.offset_seconds);
         if let Some(name) = &zone.name {
+            // Other than a timestamp's, the fraction of an instant has a digit in any case.
+            if text::split_seconds(v, unit).1 == 0 {
+                out.extend_from_slice(b".0");
+            }
             out.push(b' ');
             out.extend_from_slice(name.as_bytes());
         }

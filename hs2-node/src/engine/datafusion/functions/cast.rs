@@ -10,8 +10,9 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute;
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, FieldRef, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, DurationMicrosecondType, FieldRef, Float32Type,
+    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalUnit, IntervalYearMonthType,
+    TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{
@@ -19,12 +20,14 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
-use super::text;
 use super::udf::apply;
+use super::{intervals, text};
 use crate::engine::datafusion::error;
 use crate::engine::datafusion::sql::cursor::Cursor;
 use crate::engine::datafusion::sql::lexer;
-use crate::engine::datafusion::sql::types::HiveType;
+use crate::engine::datafusion::sql::types::{
+    HiveType, INTERVAL_DAY_TIME, INTERVAL_YEAR_MONTH, ZONE,
+};
 use crate::engine::datafusion::sql::variables::SourceText;
 
 /// The name under which casts are planned. No statement can write it: it is on no list of functions.
@@ -108,8 +111,13 @@ impl ScalarUDFImpl for HiveCast {
     }
 }
 
-/// Reads a type's text.
+/// Reads a type's text, intervals included, which no column has.
 pub(crate) fn parse_type(name: &str) -> Result<HiveType> {
+    match name {
+        INTERVAL_YEAR_MONTH => return Ok(HiveType::IntervalYearMonth),
+        INTERVAL_DAY_TIME => return Ok(HiveType::IntervalDayTime),
+        _ => {}
+    }
     let source = SourceText::plain(name);
     let parsed = lexer::tokenize(&source).and_then(|tokens| {
         let mut cursor = Cursor::new(tokens, source.end());
@@ -193,7 +201,7 @@ pub(crate) fn check(source: Option<&HiveType>, arrow: &DataType, target: &HiveTy
             "Hive's versions read it differently: compare the string instead",
         ),
         (
-            T::Timestamp,
+            T::Timestamp | T::TimestampLocalTz,
             T::TinyInt
             | T::SmallInt
             | T::Int
@@ -212,17 +220,26 @@ pub(crate) fn check(source: Option<&HiveType>, arrow: &DataType, target: &HiveTy
             | T::Double
             | T::Decimal(..)
             | T::Boolean,
-            T::Timestamp,
+            T::Timestamp | T::TimestampLocalTz,
         ) => refuse(
             &format!("CAST from {source} to {target}"),
             "it depends on the server's time zone",
         ),
         (a, b) if a.is_primitive() && b.is_primitive() => match (a, b) {
-            (T::Date, T::String | T::Varchar(_) | T::Char(_) | T::Timestamp)
-            | (T::String | T::Varchar(_) | T::Char(_) | T::Timestamp, T::Date)
+            (
+                T::Date,
+                T::String | T::Varchar(_) | T::Char(_) | T::Timestamp | T::TimestampLocalTz,
+            )
+            | (
+                T::String | T::Varchar(_) | T::Char(_) | T::Timestamp | T::TimestampLocalTz,
+                T::Date,
+            )
+            | (T::IntervalYearMonth | T::IntervalDayTime, T::String | T::Varchar(_) | T::Char(_))
+            | (T::String | T::Varchar(_) | T::Char(_), T::IntervalYearMonth | T::IntervalDayTime)
             | (T::Binary, T::String | T::Varchar(_) | T::Char(_))
             | (T::String | T::Varchar(_) | T::Char(_), T::Binary) => Ok(()),
-            (T::Date | T::Binary, _) | (_, T::Date | T::Binary) => {
+            (T::Date | T::Binary | T::IntervalYearMonth | T::IntervalDayTime, _)
+            | (_, T::Date | T::Binary | T::IntervalYearMonth | T::IntervalDayTime) => {
                 refuse(&format!("CAST from {a} to {b}"), "")
             }
             _ => Ok(()),
@@ -268,7 +285,14 @@ pub(crate) fn cast_array(array: &ArrayRef, target: &HiveType) -> Result<ArrayRef
         HiveType::Char(length) => to_string(&array, Some((*length, true)))?,
         HiveType::Binary => compute::cast(&array, &DataType::Binary)?,
         HiveType::Date => to_date(&array)?,
-        HiveType::Timestamp => to_timestamp(&array)?,
+        HiveType::Timestamp => Arc::new(to_timestamp(&array)?),
+        HiveType::TimestampLocalTz => Arc::new(to_instant(&array)?.with_timezone(ZONE)),
+        HiveType::IntervalYearMonth => {
+            to_interval::<IntervalYearMonthType>(&array, intervals::parse_year_month)?
+        }
+        HiveType::IntervalDayTime => {
+            to_interval::<DurationMicrosecondType>(&array, intervals::parse_day_time)?
+        }
         HiveType::Array(_) | HiveType::Map(..) | HiveType::Struct(_) => {
             if array.data_type() == &target.arrow() {
                 array
@@ -279,19 +303,17 @@ pub(crate) fn cast_array(array: &ArrayRef, target: &HiveType) -> Result<ArrayRef
     })
 }
 
-/// One layout for each kind of value: strings and bytes without views, timestamps in microseconds, signed integers.
+/// One layout for each kind of value: strings and bytes without views, times in microseconds, signed integers.
 fn plain(array: &ArrayRef) -> Result<ArrayRef> {
     let to = match array.data_type() {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => {
             DataType::Binary
         }
-        DataType::Timestamp(unit, _) if *unit != TimeUnit::Microsecond => {
-            DataType::Timestamp(TimeUnit::Microsecond, None)
+        DataType::Timestamp(_, zone) => {
+            DataType::Timestamp(TimeUnit::Microsecond, zone.as_ref().map(|_| ZONE.into()))
         }
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
-            DataType::Timestamp(TimeUnit::Microsecond, None)
-        }
+        DataType::Duration(_) => DataType::Duration(TimeUnit::Microsecond),
         DataType::UInt8 => DataType::Int16,
         DataType::UInt16 => DataType::Int32,
         DataType::UInt32 => DataType::Int64,
@@ -299,6 +321,9 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::Dictionary(_, value) => value.as_ref().clone(),
         _ => return Ok(Arc::clone(array)),
     };
+    if *array.data_type() == to {
+        return Ok(Arc::clone(array));
+    }
     Ok(compute::cast(array, &to)?)
 }
 
@@ -580,6 +605,21 @@ fn to_string(array: &ArrayRef, length: Option<(u32, bool)>) -> Result<ArrayRef> 
                 text::write_timestamp(v, b)
             });
         }
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            each!(array.as_primitive::<TimestampMicrosecondType>(), |v, b| {
+                text::write_instant(v, b)
+            });
+        }
+        DataType::Interval(IntervalUnit::YearMonth) => {
+            each!(array.as_primitive::<IntervalYearMonthType>(), |v, b| {
+                intervals::write_year_month(v, b)
+            });
+        }
+        DataType::Duration(TimeUnit::Microsecond) => {
+            each!(array.as_primitive::<DurationMicrosecondType>(), |v, b| {
+                intervals::write_day_time(v, b)
+            });
+        }
         _ => return no_cast(array, "string"),
     }
     Ok(Arc::new(out.finish()))
@@ -597,7 +637,7 @@ fn to_date(array: &ArrayRef) -> Result<ArrayRef> {
             .iter()
             .map(|v| text::parse_date(v?))
             .collect(),
-        DataType::Timestamp(TimeUnit::Microsecond, None) => array
+        DataType::Timestamp(TimeUnit::Microsecond, _) => array
             .as_primitive::<TimestampMicrosecondType>()
             .iter()
             .map(|v| i32::try_from(v?.div_euclid(text::DAY_US)).ok())
@@ -607,9 +647,13 @@ fn to_date(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(result))
 }
 
-fn to_timestamp(array: &ArrayRef) -> Result<ArrayRef> {
-    let result: PrimitiveArray<TimestampMicrosecondType> = match array.data_type() {
-        DataType::Timestamp(TimeUnit::Microsecond, None) => return Ok(Arc::clone(array)),
+/// The clock of the session's zone, which is UTC, tells the same for timestamps and instants.
+fn to_timestamp(array: &ArrayRef) -> Result<PrimitiveArray<TimestampMicrosecondType>> {
+    Ok(match array.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => array
+            .as_primitive::<TimestampMicrosecondType>()
+            .clone()
+            .with_timezone_opt(None::<Arc<str>>),
         DataType::Utf8 => array
             .as_string::<i32>()
             .iter()
@@ -621,6 +665,34 @@ fn to_timestamp(array: &ArrayRef) -> Result<ArrayRef> {
             .map(|v| i64::from(v?).checked_mul(text::DAY_US))
             .collect(),
         _ => return no_cast(array, "timestamp"),
-    };
-    Ok(Arc::new(result))
+    })
+}
+
+/// As [`to_timestamp`], but text may name a zone of its own behind the time.
+fn to_instant(array: &ArrayRef) -> Result<PrimitiveArray<TimestampMicrosecondType>> {
+    match array.data_type() {
+        DataType::Utf8 => Ok(array
+            .as_string::<i32>()
+            .iter()
+            .map(|v| text::parse_instant(v?))
+            .collect()),
+        _ => to_timestamp(array),
+    }
+}
+
+fn to_interval<T: ArrowPrimitiveType>(
+    array: &ArrayRef,
+    parse: fn(&str) -> Option<T::Native>,
+) -> Result<ArrayRef> {
+    match array.data_type() {
+        DataType::Utf8 => Ok(Arc::new(
+            array
+                .as_string::<i32>()
+                .iter()
+                .map(|v| parse(v?))
+                .collect::<PrimitiveArray<T>>(),
+        )),
+        of if *of == T::DATA_TYPE => Ok(Arc::clone(array)),
+        _ => no_cast(array, "an interval"),
+    }
 }

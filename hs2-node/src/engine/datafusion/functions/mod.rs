@@ -9,6 +9,7 @@ pub(crate) mod common;
 pub(crate) mod complex;
 pub(crate) mod dates;
 pub(crate) mod generate;
+pub(crate) mod intervals;
 pub(crate) mod json;
 pub(crate) mod math;
 pub(crate) mod numbers;

@@ -2,6 +2,11 @@
 
 use std::fmt::Write;
 
+use datafusion::arrow::array::timezone::Tz;
+use datafusion::arrow::compute::kernels::cast_utils::string_to_datetime;
+
+use crate::engine::datafusion::sql::types::ZONE;
+
 /// Microseconds in a day.
 pub(crate) const DAY_US: i64 = 86_400_000_000;
 
@@ -87,6 +92,43 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
         parse_time(rest.strip_prefix([' ', 'T'])?)?
     };
     days.checked_mul(DAY_US)?.checked_add(micros)
+}
+
+/// As [`parse_timestamp`], with a zone behind the time, where nothing is UTC: `UTC`, `+01:00`, `Europe/Berlin`.
+pub(crate) fn parse_instant(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let clock = text
+        .find(|c: char| !matches!(c, '0'..='9' | '-' | ':' | '.' | ' ' | 'T'))
+        .unwrap_or(text.len());
+    // A zone west of Greenwich begins with what also separates the parts of a date.
+    let west = text
+        .find(':')
+        .and_then(|at| Some(at + text[at..].find('-')?));
+    let (clock, zone) = text.split_at(west.map_or(clock, |west| west.min(clock)));
+    let micros = parse_timestamp(clock)?;
+    let zone = zone.trim();
+    if matches!(zone, "" | "Z" | "UTC") {
+        return Some(micros);
+    }
+    let zone: Tz = zone.parse().ok()?;
+    let instant = |micros: i64| {
+        let mut local = String::new();
+        write_timestamp(micros, &mut local);
+        Some(string_to_datetime(&zone, &local).ok()?.timestamp_micros())
+    };
+    // A time that comes twice, or never, counts by the offset that was in force before, as in Java.
+    const BEFORE_US: i64 = 3 * 3_600_000_000;
+    instant(micros).or_else(|| instant(micros - BEFORE_US)?.checked_add(BEFORE_US))
+}
+
+/// `yyyy-MM-dd HH:mm:ss.f UTC`: other than a timestamp's, the fraction has a digit in any case.
+pub(crate) fn write_instant(micros: i64, out: &mut String) {
+    write_timestamp(micros, out);
+    if micros.rem_euclid(1_000_000) == 0 {
+        out.push_str(".0");
+    }
+    out.push(' ');
+    out.push_str(ZONE);
 }
 
 /// Splits `yyyy-M-d` off.
@@ -323,6 +365,41 @@ pub(crate) fn fits(value: i128, precision: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instants() {
+        let hour = 3_600_000_000;
+        for (text, micros) in [
+            ("1970-01-01 01:00:00", Some(hour)),
+            ("1970-01-01 01:00:00.5 UTC", Some(hour + 500_000)),
+            ("1970-01-01 01:00:00Z", Some(hour)),
+            ("1970-01-01", Some(0)),
+            ("1970-01-01 UTC", Some(0)),
+            ("1970-01-01 01:00:00 +01:00", Some(0)),
+            ("1970-01-01 01:00:00-01:00", Some(2 * hour)),
+            ("1970-01-01 01:00:00 Europe/Berlin", Some(0)),
+            // Both 02:30 of that night, and none of the other.
+            (
+                "2023-10-29 02:30:00 Europe/Berlin",
+                Some(1_698_539_400_000_000),
+            ),
+            (
+                "2023-03-26 02:30:00 Europe/Berlin",
+                Some(1_679_794_200_000_000),
+            ),
+            ("1970-01-01 01:00:00 Nowhere", None),
+            ("Europe/Berlin", None),
+        ] {
+            assert_eq!(parse_instant(text), micros, "{text}");
+        }
+        let written = |micros| {
+            let mut out = String::new();
+            write_instant(micros, &mut out);
+            out
+        };
+        assert_eq!(written(0), "1970-01-01 00:00:00.0 UTC");
+        assert_eq!(written(500_000), "1970-01-01 00:00:00.5 UTC");
+    }
 
     #[test]
     fn dates_and_days_are_inverse() {

@@ -232,11 +232,9 @@ impl Cursor {
             "binary" => HiveType::Binary,
             "date" => HiveType::Date,
             "timestamp" => {
-                if self.is_word("WITH") {
-                    return Err(error::unsupported(
-                        Some(at),
-                        "type timestamp with local time zone is not supported",
-                    ));
+                if self.eat("WITH") {
+                    self.expect("LOCAL TIME ZONE")?;
+                    return Ok(HiveType::TimestampLocalTz);
                 }
                 HiveType::Timestamp
             }
@@ -283,7 +281,8 @@ impl Cursor {
                 self.expect_token(&Token::Gt)?;
                 HiveType::Struct(fields)
             }
-            "uniontype" | "interval" | "timestamplocaltz" => {
+            TIMESTAMP_LOCAL_TZ_WORD => HiveType::TimestampLocalTz,
+            "uniontype" | "interval" => {
                 return Err(error::unsupported(
                     Some(at),
                     format!("type {word} is not supported"),
@@ -350,6 +349,7 @@ impl Cursor {
         {
             return Err(self.unexpected_at(pair[1].span.start, "expected an expression"));
         }
+        fold_local_tz(&mut rest);
         rest.push(TokenWithSpan::new(
             Token::EOF,
             Span::new(self.end, self.end),
@@ -413,6 +413,24 @@ impl Cursor {
         self.unexpected_at(at, &detail)
     }
 }
+
+/// Makes one word of the type `timestamp with local time zone`, which the parser does not know.
+fn fold_local_tz(tokens: &mut Vec<TokenWithSpan>) {
+    const WORDS: [&str; 5] = ["TIMESTAMP", "WITH", "LOCAL", "TIME", "ZONE"];
+    let is = |token: &TokenWithSpan, word: &str| matches!(&token.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word));
+    let mut at = 0;
+    while let Some(words) = tokens.get(at..at + WORDS.len()) {
+        if words.iter().zip(WORDS).all(|(token, word)| is(token, word)) {
+            let span = Span::new(words[0].span.start, words[4].span.end);
+            let one = TokenWithSpan::new(Token::make_word(TIMESTAMP_LOCAL_TZ_WORD, None), span);
+            tokens.splice(at..at + WORDS.len(), [one]);
+        }
+        at += 1;
+    }
+}
+
+/// The type's other name in Hive.
+const TIMESTAMP_LOCAL_TZ_WORD: &str = "timestamplocaltz";
 
 fn show(token: &Token) -> String {
     match token {

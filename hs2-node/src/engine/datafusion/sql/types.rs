@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Fields, TimeUnit};
+use arrow_schema::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 
 use crate::engine::HIVE_TYPE;
 
@@ -14,6 +14,15 @@ pub(crate) const DECIMAL_DIGITS_MAX: u8 = 38;
 pub(crate) const VARCHAR_LENGTH_MAX: u32 = 65_535;
 /// The longest `char`.
 pub(crate) const CHAR_LENGTH_MAX: u32 = 255;
+
+/// Name of the type of months.
+pub(crate) const INTERVAL_YEAR_MONTH: &str = "interval_year_month";
+/// Name of the type of days and what is below.
+pub(crate) const INTERVAL_DAY_TIME: &str = "interval_day_time";
+/// Name of the type of instants.
+pub(crate) const TIMESTAMP_LOCAL_TZ: &str = "timestamp with local time zone";
+/// The time zone of every session.
+pub(crate) const ZONE: &str = "UTC";
 
 /// A Hive type. `Display` prints it as Hive does, such as `map<string,decimal(10,2)>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -36,6 +45,12 @@ pub(crate) enum HiveType {
     Date,
     /// Without a time zone; microseconds are kept.
     Timestamp,
+    /// `timestamp with local time zone`: an instant, shown in the session's zone, which is UTC.
+    TimestampLocalTz,
+    /// Months. No column of a table has this type.
+    IntervalYearMonth,
+    /// Microseconds. No column of a table has this type.
+    IntervalDayTime,
     Array(Box<Self>),
     Map(Box<Self>, Box<Self>),
     Struct(Vec<(String, Self)>),
@@ -60,6 +75,9 @@ impl HiveType {
             Self::Binary => DataType::Binary,
             Self::Date => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::TimestampLocalTz => DataType::Timestamp(TimeUnit::Microsecond, Some(ZONE.into())),
+            Self::IntervalYearMonth => DataType::Interval(IntervalUnit::YearMonth),
+            Self::IntervalDayTime => DataType::Duration(TimeUnit::Microsecond),
             Self::Array(element) => DataType::List(Arc::new(element.field("item"))),
             Self::Map(key, value) => {
                 let entries = Fields::from(vec![
@@ -88,7 +106,7 @@ impl HiveType {
     /// The metadata of [`Self::field`].
     pub(crate) fn metadata(&self) -> HashMap<String, String> {
         match self {
-            Self::Varchar(_) | Self::Char(_) => {
+            Self::Varchar(_) | Self::Char(_) | Self::TimestampLocalTz => {
                 HashMap::from([(HIVE_TYPE.to_owned(), self.to_string())])
             }
             _ => HashMap::new(),
@@ -125,6 +143,9 @@ impl HiveType {
             | DataType::FixedSizeBinary(_) => Self::Binary,
             DataType::Date32 => Self::Date,
             DataType::Timestamp(_, None) => Self::Timestamp,
+            DataType::Timestamp(_, Some(_)) => Self::TimestampLocalTz,
+            DataType::Interval(IntervalUnit::YearMonth) => Self::IntervalYearMonth,
+            DataType::Duration(_) => Self::IntervalDayTime,
             DataType::List(element)
             | DataType::LargeList(element)
             | DataType::FixedSizeList(element, _) => {
@@ -182,6 +203,9 @@ impl fmt::Display for HiveType {
             Self::Binary => f.write_str("binary"),
             Self::Date => f.write_str("date"),
             Self::Timestamp => f.write_str("timestamp"),
+            Self::TimestampLocalTz => f.write_str(TIMESTAMP_LOCAL_TZ),
+            Self::IntervalYearMonth => f.write_str(INTERVAL_YEAR_MONTH),
+            Self::IntervalDayTime => f.write_str(INTERVAL_DAY_TIME),
             Self::Array(element) => write!(f, "array<{element}>"),
             Self::Map(key, value) => write!(f, "map<{key},{value}>"),
             Self::Struct(fields) => {

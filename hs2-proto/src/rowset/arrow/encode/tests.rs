@@ -239,11 +239,11 @@ fn timestamps_with_a_zone_are_utc_unless_hive_keeps_the_zone() {
     };
     assert_eq!(
         kept("+05:30").as_deref(),
-        Some("1970-01-01 05:30:00 +05:30")
+        Some("1970-01-01 05:30:00.0 +05:30")
     );
     assert_eq!(
         kept("Europe/Berlin").as_deref(),
-        Some("1970-01-01 00:00:00 UTC")
+        Some("1970-01-01 00:00:00.0 UTC")
     );
     let field = Field::new("t", DataType::Timestamp(TimeUnit::Second, None), true).with_metadata(
         [(
@@ -255,7 +255,7 @@ fn timestamps_with_a_zone_are_utc_unless_hive_keeps_the_zone() {
     let column = encode_array(&TimestampSecondArray::from(vec![0]), &field).unwrap();
     assert_eq!(
         texts(&column)[0].as_deref(),
-        Some("1970-01-01 00:00:00 UTC")
+        Some("1970-01-01 00:00:00.0 UTC")
     );
 }
 
@@ -300,12 +300,28 @@ fn maps_and_unions() {
     map.values().append_null();
     map.append(true).unwrap();
     map.append(false).unwrap();
-    assert_texts(&map.finish(), &[Some(r#"{"1":"x","2":null}"#), None]);
+    assert_texts(&map.finish(), &[Some(r#"{1:"x",2:null}"#), None]);
     let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
     map.keys().append_value("k\"");
     map.values().append_value("v");
     map.append(true).unwrap();
     assert_texts(&map.finish(), &[Some(r#"{"k\"":"v"}"#)]);
+    // Of decimals inside others only the digits that count are shown, of binary what is text.
+    let fields = Fields::from(vec![
+        Field::new("a", DataType::Decimal128(5, 2), true),
+        Field::new("b\"", DataType::Binary, true),
+    ]);
+    let decimals = Decimal128Array::from(vec![150, 12300, 5])
+        .with_precision_and_scale(5, 2)
+        .unwrap();
+    let bytes = BinaryArray::from_iter_values([&b"q\"\n"[..], b"\xff", b""]);
+    let array = StructArray::new(fields, vec![Arc::new(decimals), Arc::new(bytes)], None);
+    let expected = [
+        Some("{\"a\":1.5,\"b\"\":q\"\n}"),
+        Some("{\"a\":123,\"b\"\":\u{fffd}}"),
+        Some("{\"a\":0.05,\"b\"\":}"),
+    ];
+    assert_texts(&array, &expected);
     let mut union = UnionBuilder::new_dense();
     union.append::<Int32>("a", 5).unwrap();
     union.append::<Float64Type>("b", 0.5).unwrap();
