@@ -4,7 +4,7 @@
 //! its session after a broken one.
 
 use hs2_proto::tcli::{HandleId, OpenSessionReq, OperationHandle, ProtocolVersion, SessionHandle};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     used: Mutex<Instant>,
     /// What it counts as, for its user and address.
     _ticket: SessionTicket,
+    /// What the client says of itself.
+    client_info: Mutex<BTreeMap<String, String>>,
 }
 
 impl Session {
@@ -52,7 +54,35 @@ impl Session {
             closed,
             used,
             _ticket: ticket,
+            client_info: Mutex::default(),
         })
+    }
+
+    /// Adds to what the client says of itself; an empty value takes a name away, as in JDBC. Gives all of it as
+    /// `name=value`, separated by commas.
+    pub(crate) fn tell_client_info<'a>(
+        &self,
+        pairs: impl Iterator<Item = (&'a str, &'a String)>,
+        bytes_max: usize,
+    ) -> Result<String, Failure> {
+        let mut client_info = lock(&self.client_info);
+        let mut next = client_info.clone();
+        for (name, value) in pairs {
+            if value.is_empty() {
+                next.remove(name);
+            } else {
+                next.insert(name.to_owned(), value.clone());
+            }
+        }
+        let all: Vec<_> = next.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let told = all.join(",");
+        if told.len() > bytes_max {
+            let message =
+                format!("the client info has more than the {bytes_max} bytes that are allowed");
+            return Err(Failure::new("22001", message));
+        }
+        *client_info = next;
+        Ok(told)
     }
 
     /// Waits until the session is closed.

@@ -71,6 +71,7 @@ pub struct Config {
     pub operation_log: bool,
     pub query_timeout: Duration,
     pub user_substitution: bool,
+    pub table_type_mapping: TableTypeMapping,
     pub graceful_stop_timeout: Duration,
     pub discovery: bool,
     pub zookeeper_quorum: String,
@@ -81,6 +82,15 @@ pub struct Config {
     pub zookeeper_publish_configs: bool,
     pub warehouse: Option<PathBuf>,
     pub scratch: Option<PathBuf>,
+}
+
+/// How the metadata calls name kinds of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableTypeMapping {
+    /// `TABLE` and `VIEW`.
+    Classic,
+    /// `MANAGED_TABLE`, `EXTERNAL_TABLE`, `VIRTUAL_VIEW`.
+    Hive,
 }
 
 /// One line of the table.
@@ -249,6 +259,9 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "whether a client may open a session for another user (hive.server2.proxy.user, or doAs by HTTP); \
                   where passwords are checked, only users with a setting hadoop.proxyuser.NAME.users (a list or *) may",
         apply: |c, v| boolean(v, &mut c.user_substitution) },
+    Setting { key: "hive.server2.table.type.mapping", default: "CLASSIC", expects: "CLASSIC or HIVE",
+        meaning: "the words of the metadata calls for kinds of tables: TABLE and VIEW, or Hive's own",
+        apply: |c, v| table_type_mapping(v, &mut c.table_type_mapping) },
     Setting { key: "hive.server2.graceful.stop.timeout", default: "1800s", expects: DURATION_S,
         meaning: "how long a node that leaves waits for open sessions",
         apply: |c, v| duration(v, "s", &mut c.graceful_stop_timeout) },
@@ -321,6 +334,7 @@ impl Default for Config {
             operation_log: false,
             query_timeout: Duration::ZERO,
             user_substitution: false,
+            table_type_mapping: TableTypeMapping::Classic,
             graceful_stop_timeout: Duration::ZERO,
             discovery: false,
             zookeeper_quorum: String::new(),
@@ -423,6 +437,15 @@ impl Config {
         }
         Ok(warnings)
     }
+}
+
+fn table_type_mapping(value: &str, to: &mut TableTypeMapping) -> Option<()> {
+    *to = match value.to_ascii_uppercase().as_str() {
+        "CLASSIC" => TableTypeMapping::Classic,
+        "HIVE" => TableTypeMapping::Hive,
+        _ => return None,
+    };
+    Some(())
 }
 
 /// A folder of this program in the home folder, or in the current one where there is no home.

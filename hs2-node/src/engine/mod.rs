@@ -19,6 +19,9 @@ pub mod datafusion;
 /// Key in an Arrow field's metadata that holds the column's Hive type as Hive prints it, such as `varchar(20)`.
 pub const HIVE_TYPE: &str = "hive.type";
 
+/// Key in an Arrow field's metadata that holds the comment of a table's column.
+pub const COMMENT: &str = "comment";
+
 /// Something that opens SQL sessions.
 #[async_trait]
 pub trait Engine: Send + Sync + Debug {
@@ -54,6 +57,11 @@ pub trait EngineSession: Send + Sync + Debug {
     /// # Errors
     /// The catalog cannot be read.
     async fn catalog(&self) -> Result<Vec<Database>, EngineError>;
+
+    /// The functions that a statement may call, for GetFunctions. An engine that does not say has none.
+    fn functions(&self) -> Vec<Function> {
+        Vec::new()
+    }
 }
 
 /// What to open a session with.
@@ -99,6 +107,15 @@ pub struct EngineError {
     pub message: String,
 }
 
+/// A function of the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Its name, lower case.
+    pub name: String,
+    /// Whether it gives rows and stands in a FROM clause, rather than one value.
+    pub table: bool,
+}
+
 /// A database (schema) of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
@@ -115,7 +132,8 @@ pub struct Table {
     pub name: String,
     /// What it is.
     pub kind: TableKind,
-    /// Its columns in order; Hive types where needed are in the fields' metadata ([`HIVE_TYPE`]).
+    /// Its columns in order; Hive types where needed are in the fields' metadata ([`HIVE_TYPE`]), comments too
+    /// ([`COMMENT`]).
     pub schema: SchemaRef,
     /// Its comment.
     pub comment: Option<String>,

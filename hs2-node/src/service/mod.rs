@@ -183,10 +183,9 @@ impl Service {
                     found.map_or_else(|_| String::new(), |operation| operation.query_id.clone());
                 reply::<GetQueryIdReq>(seqid, &GetQueryIdResp { query_id })
             }
-            Request::SetClientInfo(req) => reply::<SetClientInfoReq>(
-                seqid,
-                &status(self.sessions.session(&req.session_handle).map(drop)),
-            ),
+            Request::SetClientInfo(req) => {
+                reply::<SetClientInfoReq>(seqid, &status(self.set_client_info(&req)))
+            }
             other => self.answer_metadata(seqid, other).await,
         }
     }
@@ -201,8 +200,9 @@ impl Service {
                 reply::<GetCatalogsReq>(seqid, &handle(rows))
             }
             Request::GetTableTypes(req) => {
+                let rows = || catalog::table_types(self.config.table_type_mapping);
                 let rows = self
-                    .fixed(req.session_handle, T::GET_TABLE_TYPES, catalog::table_types)
+                    .fixed(req.session_handle, T::GET_TABLE_TYPES, rows)
                     .await;
                 reply::<GetTableTypesReq>(seqid, &handle(rows))
             }
@@ -220,7 +220,8 @@ impl Service {
                 )
             }
             Request::GetTables(req) => {
-                let rows = |databases: &[Database]| catalog::tables(databases, &req);
+                let mapping = self.config.table_type_mapping;
+                let rows = |databases: &[Database]| catalog::tables(databases, &req, mapping);
                 reply::<GetTablesReq>(
                     seqid,
                     &handle(self.listed(req.session_handle, T::GET_TABLES, rows).await),
@@ -234,10 +235,7 @@ impl Service {
                 )
             }
             Request::GetFunctions(req) => {
-                let rows = self
-                    .fixed(req.session_handle, T::GET_FUNCTIONS, catalog::functions)
-                    .await;
-                reply::<GetFunctionsReq>(seqid, &handle(rows))
+                reply::<GetFunctionsReq>(seqid, &handle(self.functions(&req).await))
             }
             // These two say GET_FUNCTIONS in Hive too.
             Request::GetPrimaryKeys(req) => {
@@ -262,28 +260,34 @@ impl Service {
 
     /// Calls for what this node does not have. They have answers with an error status, so that clients show it.
     fn refuse(&self, seqid: i32, request: &Request) -> Vec<u8> {
-        let refusal =
-            |what: &str| Failure::new("0A000", format!("this node has no {what}")).status();
-        let tokens = || refusal("delegation tokens: log in with user and password");
+        let refusal = |session: &SessionHandle, what: &str| match self.sessions.session(session) {
+            Ok(_) => Failure::new("0A000", format!("this node has no {what}")).status(),
+            Err(failure) => failure.status(),
+        };
+        let tokens = "delegation tokens: log in with user and password";
         match request {
-            Request::GetDelegationToken(_) => {
+            Request::GetDelegationToken(req) => {
                 let resp = GetDelegationTokenResp {
-                    status: tokens(),
+                    status: refusal(&req.session_handle, tokens),
                     delegation_token: None,
                 };
                 reply::<GetDelegationTokenReq>(seqid, &resp)
             }
-            Request::CancelDelegationToken(_) => {
-                reply::<CancelDelegationTokenReq>(seqid, &StatusResp { status: tokens() })
+            Request::CancelDelegationToken(req) => {
+                let status = refusal(&req.session_handle, tokens);
+                reply::<CancelDelegationTokenReq>(seqid, &StatusResp { status })
             }
-            Request::RenewDelegationToken(_) => {
-                reply::<RenewDelegationTokenReq>(seqid, &StatusResp { status: tokens() })
+            Request::RenewDelegationToken(req) => {
+                let status = refusal(&req.session_handle, tokens);
+                reply::<RenewDelegationTokenReq>(seqid, &StatusResp { status })
             }
-            Request::UploadData(_) => {
-                reply::<UploadDataReq>(seqid, &no_transfer(refusal("upload of files")))
+            Request::UploadData(req) => {
+                let status = refusal(&req.session_handle, "upload of files");
+                reply::<UploadDataReq>(seqid, &no_transfer(status))
             }
-            Request::DownloadData(_) => {
-                reply::<DownloadDataReq>(seqid, &no_transfer(refusal("download of files")))
+            Request::DownloadData(req) => {
+                let status = refusal(&req.session_handle, "download of files");
+                reply::<DownloadDataReq>(seqid, &no_transfer(status))
             }
             other => {
                 let exception = ApplicationException::new(
@@ -355,6 +359,15 @@ impl Service {
         Ok(())
     }
 
+    /// Keeps what a client says of itself, such as its `ApplicationName`, for the log.
+    fn set_client_info(&self, req: &SetClientInfoReq) -> Result<(), Failure> {
+        let session = self.sessions.session(&req.session_handle)?;
+        let pairs = req.configuration.iter().flat_map(StringMap::iter);
+        let told = session.tell_client_info(pairs, CONFIGURATION_BYTES_MAX)?;
+        tracing::info!(session = %session.handle.session_id, user = session.user, client = told, "client info");
+        Ok(())
+    }
+
     fn get_info(&self, req: GetInfoReq) -> GetInfoResp {
         let info_value = info::value(req.info_type, &self.version);
         let status = self
@@ -399,7 +412,7 @@ impl Service {
         &self,
         session: SessionHandle,
         kind: OperationType,
-        rows: fn() -> Batch,
+        rows: impl FnOnce() -> Batch,
     ) -> Result<OperationHandle, Failure> {
         let session = self.sessions.session(&session)?;
         self.rows(&session, kind, rows()).await
@@ -419,6 +432,14 @@ impl Service {
             databases = session.engine.catalog() => databases?,
         };
         self.rows(&session, kind, rows(&databases)).await
+    }
+
+    /// The rows of GetFunctions.
+    async fn functions(&self, req: &GetFunctionsReq) -> Result<OperationHandle, Failure> {
+        let session = self.sessions.session(&req.session_handle)?;
+        let rows = catalog::functions(&session.engine.functions(), req);
+        self.rows(&session, OperationType::GET_FUNCTIONS, rows)
+            .await
     }
 
     /// Rows that are known become an operation like any other. Clients expect it to be FINISHED at once.

@@ -385,6 +385,15 @@ async fn what_this_node_does_not_have_is_an_error_status_with_words() {
         configuration: None,
     };
     assert!(raw.call(&info).await.status.is_success());
+    // What a client says of itself is kept, but not without end.
+    let told = |value: String| SetClientInfoReq {
+        session_handle: session,
+        configuration: Some([("ApplicationName", value)].into_iter().collect()),
+    };
+    let (name, flood) = (told("tableau".to_owned()), told("x".repeat(2 << 20)));
+    assert!(raw.call(&name).await.status.is_success());
+    let refused = raw.call(&flood).await.status;
+    assert_eq!(refused.sql_state.as_deref(), Some("22001"));
 }
 
 #[tokio::test]

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::arrow::array::StringArray;
 use futures::StreamExt;
 use futures::stream;
 
+use super::functions::allow;
 use super::query::QueryPlanner;
 use super::settings::{self, Command, GROUP_BY_POSITION, SUBSTITUTE, Settings, UNIQUE_NAMES};
 use super::sql::cursor::Cursor;
@@ -18,8 +19,11 @@ use super::sql::lexer;
 use super::sql::rewrite::Context;
 use super::sql::statement::{self, Statement};
 use super::sql::variables::SourceText;
+use super::warehouse::metadata::TableMeta;
 use super::{Shared, ddl, dml, error, show, stream as batches};
-use crate::engine::{Database, EngineError, EngineSession, Execution, SessionOptions, Table};
+use crate::engine::{
+    COMMENT, Database, EngineError, EngineSession, Execution, Function, SessionOptions, Table,
+};
 
 /// A session of the embedded engine.
 #[derive(Debug, Clone)]
@@ -89,6 +93,14 @@ impl EngineSession for Session {
             .runtime
             .run(async move { inner.catalog() })
             .await
+    }
+
+    fn functions(&self) -> Vec<Function> {
+        let function = |name: &str| Function {
+            name: name.to_owned(),
+            table: name == "range",
+        };
+        allow::names().into_iter().map(function).collect()
     }
 }
 
@@ -280,7 +292,7 @@ impl SessionInner {
                 let Some(meta) = warehouse.table(&name, &table)? else {
                     continue;
                 };
-                let (kind, schema) = (meta.table_kind(), meta.schema()?);
+                let (kind, schema) = (meta.table_kind(), commented(&meta)?);
                 tables.push(Table {
                     name: table,
                     kind,
@@ -313,6 +325,23 @@ impl SessionInner {
             batches: batches.boxed(),
         }
     }
+}
+
+/// A table's columns with their comments.
+fn commented(meta: &TableMeta) -> Result<SchemaRef, EngineError> {
+    let schema = meta.schema()?;
+    let fields = schema.fields().iter().zip(&meta.columns);
+    let fields = fields.map(|(field, column)| {
+        let mut metadata = field.metadata().clone();
+        metadata.extend(
+            column
+                .comment
+                .clone()
+                .map(|text| (COMMENT.to_owned(), text)),
+        );
+        field.as_ref().clone().with_metadata(metadata)
+    });
+    Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
 }
 
 /// A statement that is done and has no result set.
