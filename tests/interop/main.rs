@@ -4,10 +4,10 @@
 
 /// Apache BeeLine through ZooKeeper, by host and port, and through the embedded ZooKeeper.
 mod beeline;
+/// What JDBC, PyHive, impyla and Hue see is what they would see of Hive.
+mod conformance;
 /// What the bodies share: two nodes of one fleet, with one warehouse.
 mod fixture;
-/// Hive's JDBC driver binds strings.
-mod jdbc;
 /// kazoo sees what it would see of Hive.
 mod kazoo;
 /// kazoo's lock and ours exclude one another.

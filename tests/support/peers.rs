@@ -73,22 +73,6 @@ fn without_prompt(line: &str) -> &str {
     line.split_once("> ").map_or(line, |(_, rest)| rest)
 }
 
-/// Hive's JDBC driver: binds each string with `setString` in `select ?`; what came back, in the same order.
-pub async fn jdbc_prepared(url: &str, values: &[&str]) -> Vec<String> {
-    let values = Value::from(values.to_vec()).to_string();
-    let answer = json(&python("jdbc_prepared.py", &[url, &values]).await.success());
-    let strings = answer.as_array().expect("an array");
-    // Anything but one row of one column arrives as a nested array, and is shown as such.
-    strings
-        .iter()
-        .map(|value| {
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned)
-        })
-        .collect()
-}
-
 /// Hive's JDBC driver, in one JVM: for each case, an object with url, user, password and sql, its rows as
 /// `[["1"]]`, or the error's SQLSTATE and messages.
 pub async fn jdbc_connections(cases: &Value) -> Vec<Result<String, String>> {
