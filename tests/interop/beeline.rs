@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use tests::peers::beeline;
+use tests::node::Node;
+use tests::peers::{beeline, beeline_aloud};
 use tests::process::Process;
 
 use crate::fixture::Pair;
@@ -44,4 +45,72 @@ async fn it_takes_the_url_that_quickstart_prints() {
     let tables = beeline(&url, "SHOW TABLES").await.success();
     let tables: BTreeSet<&str> = tables.stdout.lines().skip(1).collect();
     assert!(!tables.is_empty(), "quickstart has sample data");
+}
+
+/// Spark's beeline is this very program: both come from the same package.
+#[tokio::test]
+async fn it_shows_types_metadata_and_logs_as_on_hive() {
+    let node = Node::options().start().await;
+    let url = format!("jdbc:hive2://{}/default", node.address());
+    let values = [
+        ("true", "true"),
+        ("cast(-128 as tinyint)", "-128"),
+        ("32767S", "32767"),
+        ("9223372036854775807L", "9223372036854775807"),
+        ("cast('0.1' as float)", "0.1"),
+        ("1e30", "1.0E30"),
+        ("cast(1.5 as decimal(10,2))", "1.50"),
+        ("'it\\'s'", "it's"),
+        ("cast('abc' as varchar(2))", "ab"),
+        ("cast('ab' as char(5))", "ab   "),
+        ("cast('b' as binary)", "b"),
+        ("cast('2024-02-29' as date)", "2024-02-29"),
+        (
+            "cast('2024-02-29 01:02:03.5' as timestamp)",
+            "2024-02-29 01:02:03.5",
+        ),
+        (
+            "cast('2024-02-29 01:02:03' as timestamp with local time zone)",
+            "2024-02-29 01:02:03.0 UTC",
+        ),
+        ("array(1, null)", "[1,null]"),
+        ("named_struct('a', 'x')", r#"{"a":"x"}"#),
+        ("null", "NULL"),
+    ];
+    let [sql, shown] = [0, 1].map(|side| {
+        let cells = values.map(|(sql, shown)| if side == 0 { sql } else { shown });
+        cells.join(if side == 0 { ", " } else { "\t" })
+    });
+    let statements = [
+        "CREATE TABLE t (c char(5) COMMENT 'a c')",
+        &format!("SELECT {sql}"),
+        "!tables",
+        "!columns t",
+        "!typeinfo",
+    ];
+    let output = beeline_aloud(&url, &statements).await.success();
+    let lines: Vec<_> = output.stdout.lines().collect();
+    let nulls = |count| ["NULL"].repeat(count).join("\t");
+    for line in [
+        shown,
+        format!("\tdefault\tt\tTABLE\t{}", nulls(6)),
+        format!(
+            "NULL\tdefault\tt\tc\t1\tCHAR\t5\tNULL\tNULL\tNULL\t1\ta c\t{}\t1\tYES\t{}\tNO",
+            nulls(4),
+            nulls(4)
+        ),
+        format!(
+            "DECIMAL\t3\t38\t{}\t1\tfalse\t3\tfalse\tfalse\tfalse\tNULL\t0\t0\tNULL\tNULL\t10",
+            nulls(3)
+        ),
+    ] {
+        assert!(lines.contains(&line.as_str()), "{line}\n{output}");
+    }
+    for told in [
+        "Connected to: Apache Hive",
+        "INFO  : Compiling command",
+        "1 row selected",
+    ] {
+        assert!(output.stderr.contains(told), "{told}\n{output}");
+    }
 }

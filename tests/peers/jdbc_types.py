@@ -173,7 +173,23 @@ def values(d, result, names, kinds, depth):
     d.true("the end", not result.next())
 
 
+def against_hive(d):
+    """Compares the table with the classes that Hive's own server answers GetColumns from."""
+    from org.apache.hive.service.cli import TypeDescriptor
+
+    d.begin("types: the table of this file beside Hive's classes")
+    for t in TYPES:
+        # Hive 2.3 does not have it.
+        if t.declared == "timestamp with local time zone":
+            continue
+        hive = TypeDescriptor(t.declared)
+        found = [hive.getType().toJavaSQLType(), str(hive.getTypeName()), driver.plain(hive.getColumnSize()),
+                 driver.plain(hive.getDecimalDigits()), driver.plain(hive.getType().getNumPrecRadix())]
+        d.equal(t.declared, [t.java_type, t.word, t.size, t.digits, t.radix], found)
+
+
 def check(d, connection):
+    against_hive(d)
     d.begin("types: a table of every type")
     depth = create(lambda sql: driver.execute(connection, sql))
     statement = connection.createStatement()

@@ -40,6 +40,30 @@ pub async fn beeline(url: &str, sql: &str) -> Output {
 
 /// Apache BeeLine as a user with a password.
 pub async fn beeline_as(user: &str, password: &str, url: &str, sql: &str) -> Output {
+    let arguments = [
+        "--silent=true",
+        "-u",
+        url,
+        "-n",
+        user,
+        "-p",
+        password,
+        "-e",
+        sql,
+    ];
+    beeline_with(&arguments).await
+}
+
+/// Apache BeeLine that tells what it does: its log, and that of each statement, on standard error.
+pub async fn beeline_aloud(url: &str, statements: &[&str]) -> Output {
+    let mut arguments = vec!["-u", url, "-n", "tests", "-p", "tests"];
+    for statement in statements {
+        arguments.extend(["-e", statement]);
+    }
+    beeline_with(&arguments).await
+}
+
+async fn beeline_with(arguments: &[&str]) -> Output {
     let jars = Path::new(&setting("HS2_TEST_JARS")).join("*");
     let mut command = Command::new("java");
     command
@@ -50,12 +74,8 @@ pub async fn beeline_as(user: &str, password: &str, url: &str, sql: &str) -> Out
             "-cp",
         ])
         .arg(jars)
-        .args([
-            "org.apache.hive.beeline.BeeLine",
-            "--silent=true",
-            "--outputformat=tsv2",
-        ])
-        .args(["-u", url, "-n", user, "-p", password, "-e", sql]);
+        .args(["org.apache.hive.beeline.BeeLine", "--outputformat=tsv2"])
+        .args(arguments);
     let mut output = run(&mut command, CLIENT_DEADLINE).await;
     output.stdout = output
         .stdout
@@ -65,12 +85,16 @@ pub async fn beeline_as(user: &str, password: &str, url: &str, sql: &str) -> Out
     output
 }
 
-/// BeeLine prints its prompt, `0: jdbc:hive2://…> `, before the header line, even when it is told to be silent.
-fn without_prompt(line: &str) -> &str {
-    if !line.starts_with("0: jdbc:hive2:") {
-        return line;
+/// BeeLine prints its prompts, `0: jdbc:hive2://…> ` and `. . . .> `, before the header line, even when it is told to be
+/// silent.
+fn without_prompt(mut line: &str) -> &str {
+    while line.starts_with("0: jdbc:hive2:") || line.starts_with(". . . .") {
+        let Some((_, rest)) = line.split_once("> ") else {
+            break;
+        };
+        line = rest;
     }
-    line.split_once("> ").map_or(line, |(_, rest)| rest)
+    line
 }
 
 /// Hive's JDBC driver, in one JVM: for each case, an object with url, user, password and sql, its rows as
