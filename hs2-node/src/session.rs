@@ -477,8 +477,7 @@ mod tests {
             (options.user.as_str(), options.database.as_deref()),
             ("scott", Some("Sales"))
         );
-        let pairs =
-            |map: std::collections::BTreeMap<String, String>| map.into_iter().collect::<Vec<_>>();
+        let pairs = |map: BTreeMap<String, String>| map.into_iter().collect::<Vec<_>>();
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(
             pairs(options.conf),
