@@ -11,7 +11,7 @@ use datafusion::arrow::array::StringArray;
 use futures::StreamExt;
 use futures::stream;
 
-use super::functions::allow;
+use super::functions::{allow, generate};
 use super::query::QueryPlanner;
 use super::settings::{self, Command, GROUP_BY_POSITION, SUBSTITUTE, Settings, UNIQUE_NAMES};
 use super::sql::cursor::Cursor;
@@ -98,7 +98,7 @@ impl EngineSession for Session {
     fn functions(&self) -> Vec<Function> {
         let function = |name: &str| Function {
             name: name.to_owned(),
-            table: name == "range",
+            table: name == "range" || generate::NAMES.contains(&name),
         };
         allow::names().into_iter().map(function).collect()
     }
