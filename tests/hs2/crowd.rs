@@ -117,9 +117,9 @@ async fn ask(stream: &mut TcpStream) {
     read(stream, &mut answer).await;
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
     // The rest of it.
-    let mut rest = [0; 4096];
+    let mut rest = Vec::new();
     while !rest.windows(4).any(|four| four == b"Nope") {
-        let count = timeout(SOON, stream.read(&mut rest))
+        let count = timeout(SOON, stream.read_buf(&mut rest))
             .await
             .unwrap()
             .unwrap();
