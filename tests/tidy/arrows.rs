@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
             "arrow-array",
             "arrow-schema",
             "tokio",
+            "tokio-rustls",
         ],
     ),
     (
@@ -36,6 +37,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
             "datafusion",
             "datafusion-spark",
             "tokio",
+            "tokio-rustls",
         ],
     ),
 ];
