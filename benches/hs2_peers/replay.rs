@@ -2,6 +2,7 @@
 //! it is the client's own ceiling.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::error::Error;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -146,14 +147,12 @@ impl Replay {
             request.max_rows.min(10_000).min(self.left)
         };
         self.left -= rows;
-        if !self.ready.contains_key(&rows) {
-            self.ready
-                .insert(rows, fetch_frame(rows).map_err(io::Error::other)?);
-        }
-        if let Some(frame) = self.ready.get_mut(&rows) {
-            frame[4 + SEQID_AT..][..4].copy_from_slice(&seqid.to_be_bytes());
-            self.stream.write_all(frame)?;
-        }
+        let frame = match self.ready.entry(rows) {
+            Entry::Occupied(ready) => ready.into_mut(),
+            Entry::Vacant(place) => place.insert(fetch_frame(rows).map_err(io::Error::other)?),
+        };
+        frame[4 + SEQID_AT..][..4].copy_from_slice(&seqid.to_be_bytes());
+        self.stream.write_all(frame)?;
         Ok(())
     }
 }

@@ -30,8 +30,10 @@ async fn round(words: &[&str]) -> Result<String, Box<dyn Error>> {
     let &[address, fetch_rows, before, query] = words else {
         return Err("a round is four words".into());
     };
-    let mut options = SessionOptions::default();
-    options.fetch_rows = fetch_rows.parse()?;
+    let options = SessionOptions {
+        fetch_rows: fetch_rows.parse()?,
+        ..SessionOptions::default()
+    };
     let url = format!("jdbc:hive2://{address}/");
     let session = connect(&url, &ConnectOptions::default(), &options).await?;
     if !before.is_empty() {

@@ -5,5 +5,5 @@ mod raw;
 mod rows;
 
 pub use engine::{RowsEngine, rows_of};
-pub use raw::{RawSession, has_more_rows, read_to_the_end};
+pub use raw::{RawSession, read_to_the_end};
 pub use rows::{BATCH_ROWS, batch, schema};

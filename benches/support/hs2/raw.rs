@@ -143,12 +143,6 @@ pub fn read_to_the_end(stream: &mut TcpStream) -> io::Result<u64> {
     }
 }
 
-/// Whether an answer to FetchResults, without its frame's length, says that more rows follow.
-#[must_use]
-pub fn has_more_rows(answer: &[u8]) -> bool {
-    answer.get(more_at()) == Some(&1)
-}
-
 /// The one byte that differs between two answers which say `true` and `false`.
 fn more_at() -> usize {
     let none = None::<fn(&mut Vec<u8>) -> Result<(), RowSetError>>;
