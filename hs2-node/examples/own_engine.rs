@@ -47,10 +47,7 @@ impl EngineSession for Counter {
                 }
             })
         });
-        Ok(Execution {
-            schema: Some(schema),
-            batches: batches.boxed(),
-        })
+        Ok(Execution::new(Some(schema), batches.boxed()))
     }
 
     fn current_database(&self) -> String {

@@ -7,10 +7,11 @@
 //!   serving ┤                                                        stopped, exit 0
 //!           │                                                          ▲
 //!           └────────────────► removed ──────── no session left ───────┘
-//!             znode deleted    sessions by address as before
+//!             znode deleted    sessions by address as before,
+//!                              those idle for graceful.stop.timeout closed
 //! ```
 //!
-//! On both ways running sessions go on undisturbed. A deleted znode alone does not stop a node that has sessions, as
+//! On both ways sessions that do something go on undisturbed. A deleted znode alone does not stop a node that has sessions, as
 //! in Hive; SIGTERM then still does, and a second SIGTERM stops it at once.
 
 use discovery::zk_client::ConnectOptions;

@@ -8,9 +8,10 @@
 //! | `0A000` | the call, option or orientation is not supported |
 //! | `24000` | the operation handle names no operation |
 //! | `22023` | a parameter has no meaning |
-//! | `53100` | the disk of the result folder is full |
+//! | `53100` | the disk of the result folder is full, or the results take what they may |
 //! | `53300` | too many operations |
-//! | `54000` | a row is larger than a message may be |
+//! | `53400` | one result takes more than it may |
+//! | `54000` | a row is larger than a message may be, or a statement than it may |
 //! | `58030` | a result file cannot be read or written, or is damaged |
 //! | `HY000` | the node itself failed |
 //! | `HY008` | the operation was canceled or closed |
@@ -108,7 +109,8 @@ impl From<EngineError> for Failure {
 impl From<SpoolError> for Failure {
     fn from(error: SpoolError) -> Self {
         let sqlstate = match &error {
-            SpoolError::DiskFull { .. } => "53100",
+            SpoolError::DiskFull { .. } | SpoolError::NodeFull { .. } => "53100",
+            SpoolError::ResultTooLarge { .. } => "53400",
             SpoolError::RowTooLarge { .. } => "54000",
             SpoolError::Abandoned => "HY008",
             SpoolError::Columns => "HY000",

@@ -100,7 +100,9 @@ impl Node {
         authenticator: Option<Arc<dyn Authenticator>>,
     ) -> Result<Self, NodeError> {
         let scratch = config.scratch_folder();
-        let spool = tokio::task::spawn_blocking(move || SpoolDir::open(&scratch)).await;
+        let limits = config.spool_limits();
+        let open = move || SpoolDir::open_with(&scratch, limits);
+        let spool = tokio::task::spawn_blocking(open).await;
         let spool = spool.map_err(|error| NodeError::Settings(error.to_string()))??;
         let listeners = listen(&config).await?;
         let runner = Runner::new(
@@ -204,8 +206,8 @@ impl Node {
             return std::future::pending().await;
         }
         tracing::warn!("the znode was deleted: this node stops when its last session is closed");
-        // The sender lives in the service.
-        let _ = self.sessions().wait_for(|sessions| *sessions == 0).await;
+        self.service.sessions.retire();
+        no_session_left(self.sessions()).await;
     }
 
     /// Leaves in good order: takes itself off the list, opens no sessions any more, waits until those that are open
@@ -216,13 +218,9 @@ impl Node {
     pub async fn drain(mut self) -> Drained {
         self.service.leave();
         let registration = self.registration.take();
-        let mut sessions = self.sessions();
-        let open = *sessions.borrow();
         let patience = self.service.config.graceful_stop_timeout;
-        if open > 0 {
-            tracing::info!(sessions = open, ?patience, "waiting for open sessions");
-        }
-        let empty = timeout(patience, sessions.wait_for(|sessions| *sessions == 0));
+        tracing::info!(?patience, "taking no new sessions");
+        let empty = timeout(patience, no_session_left(self.sessions()));
         // A ZooKeeper that does not answer takes time too, and open sessions need not wait for it.
         let (empty, ()) = tokio::join!(async { empty.await.is_ok() }, deregister(registration));
         let left = *self.sessions().borrow();
@@ -278,6 +276,23 @@ async fn listen(config: &Config) -> Result<Vec<(SocketAddr, TcpListener)>, NodeE
     Ok(listeners)
 }
 
+/// Waits until no session is open, and tells the log from time to time how many are.
+async fn no_session_left(mut sessions: watch::Receiver<usize>) {
+    let mut told = 0;
+    loop {
+        let left = *sessions.borrow_and_update();
+        if left != told && left > 0 {
+            tracing::info!(sessions = left, "waiting for open sessions");
+            told = left;
+        }
+        let none = sessions.wait_for(|sessions| *sessions == 0);
+        // The sender lives in the service, so that an error is an end as well.
+        if timeout(TELL_EVERY, none).await.is_ok() {
+            return;
+        }
+    }
+}
+
 async fn deregister(registration: Option<Registration>) {
     let Some(registration) = registration else {
         return;
@@ -289,6 +304,8 @@ async fn deregister(registration: Option<Registration>) {
     }
 }
 
+/// How often the log says for how many sessions a node waits that leaves.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 /// A result that is not fetched from for so long gives back its memory.
 const PAGE_IDLE_MAX: Duration = Duration::from_secs(30);
 
@@ -299,10 +316,18 @@ async fn close_idle(service: Arc<Service>) {
     loop {
         ticks.tick().await;
         service.sessions.release_pages(PAGE_IDLE_MAX);
-        let (session, operation) = (
-            service.config.idle_session_timeout,
-            service.config.idle_operation_timeout,
-        );
+        let config = &service.config;
+        let (mut session, operation) = (config.idle_session_timeout, config.idle_operation_timeout);
+        if service.sessions.is_retiring() {
+            // A client that has vanished without a word should not keep the node for days.
+            let patience = config.graceful_stop_timeout.max(Duration::from_secs(1));
+            let never = session.is_zero();
+            session = if never {
+                patience
+            } else {
+                session.min(patience)
+            };
+        }
         service.sessions.close_idle(session, operation);
     }
 }

@@ -3,8 +3,11 @@
 //! A handle is good on every connection of the node: JDBC fetches one result over several, and impyla comes back with
 //! its session after a broken one.
 
-use hs2_proto::tcli::{HandleId, OpenSessionReq, OperationHandle, ProtocolVersion, SessionHandle};
+use hs2_proto::tcli::{
+    HandleId, OpenSessionReq, OperationHandle, OperationState, ProtocolVersion, SessionHandle,
+};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -101,6 +104,8 @@ impl Session {
 pub(crate) struct Sessions {
     tables: Mutex<Tables>,
     count: watch::Sender<usize>,
+    /// Whether the node waits for the last of them to be closed.
+    retiring: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -118,6 +123,7 @@ impl Sessions {
         Self {
             tables: Mutex::default(),
             count: watch::Sender::new(0),
+            retiring: AtomicBool::new(false),
         }
     }
 
@@ -145,6 +151,16 @@ impl Sessions {
         })
     }
 
+    /// Notes that the node waits until nobody uses it any more.
+    pub(crate) fn retire(&self) {
+        self.retiring.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the node waits until nobody uses it any more.
+    pub(crate) fn is_retiring(&self) -> bool {
+        self.retiring.load(Ordering::Relaxed)
+    }
+
     /// Gives out no places any more.
     pub(crate) fn leave(&self) {
         self.change(|tables| tables.leaving = true);
@@ -159,6 +175,11 @@ impl Sessions {
         session
             .inspect(|session| session.touch())
             .ok_or_else(|| Failure::no_session(id))
+    }
+
+    /// Whether a session is open.
+    pub(crate) fn is_open(&self, guid: &[u8; 16]) -> bool {
+        lock(&self.tables).sessions.contains_key(guid)
     }
 
     /// Closes a session and its operations. Says whether it was open.
@@ -239,9 +260,14 @@ impl Sessions {
     /// Closes an operation.
     pub(crate) fn close_operation(&self, handle: &OperationHandle) -> Result<(), Failure> {
         let operation = self.operation(handle)?;
+        self.discard(&operation);
+        Ok(())
+    }
+
+    /// Closes an operation, whether or not its session is still open.
+    pub(crate) fn discard(&self, operation: &Operation) {
         lock(&self.tables).operations.remove(&operation.id().guid);
         operation.close();
-        Ok(())
     }
 
     /// Lets go of the pages of results that nobody has fetched from for so long, so that a client which stops in the
@@ -262,7 +288,10 @@ impl Sessions {
         let (sessions, operations) = {
             let mut tables = lock(&self.tables);
             let idle = |operation: &Operation| {
-                !operation.status().active && over(operation.idle(), operation_timeout)
+                let status = operation.status();
+                // Closed ones are those that nobody knows.
+                status.state == OperationState::CLOSED
+                    || (!status.active && over(operation.idle(), operation_timeout))
             };
             let operations: Vec<_> = tables
                 .operations
@@ -285,8 +314,9 @@ impl Sessions {
             )
         };
         for (_, operation) in operations {
-            tracing::info!(operation = %operation.id(), "idle operation closed");
-            operation.close();
+            if operation.close() {
+                tracing::info!(operation = %operation.id(), "idle operation closed");
+            }
         }
         for guid in sessions {
             self.close(&guid);

@@ -152,8 +152,9 @@ impl<'a> Fleet<'a> {
         let mut config = Config::default();
         config.port = 0;
         config.zookeeper_quorum = self.ensemble.to_string();
-        config.scratch = Some(self.folder.join("results"));
-        let engine = engine(&self.folder.join("warehouse"))?;
+        let scratch = self.folder.join("results");
+        config.scratch = Some(scratch.clone());
+        let engine = engine(&self.folder.join("warehouse"), &scratch)?;
         Node::start(config, version, engine)
             .await
             .map_err(CliError::failed)

@@ -70,7 +70,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
     let config = arguments.config()?;
     raise_open_files(&config);
     let mut signals = Signals::new()?;
-    let engine = engine(&config.warehouse_folder())?;
+    let engine = engine(&config.warehouse_folder(), &config.scratch_folder())?;
     let version = arguments
         .node_version
         .as_deref()
@@ -154,17 +154,20 @@ impl Signals {
     }
 }
 
-/// The embedded engine on a warehouse folder.
+/// The embedded engine on a warehouse folder. It spills beside the results.
 #[cfg(feature = "datafusion")]
-pub(super) fn engine(warehouse: &Path) -> Result<Arc<dyn Engine>, CliError> {
+pub(super) fn engine(warehouse: &Path, scratch: &Path) -> Result<Arc<dyn Engine>, CliError> {
     use hs2_node::engine::datafusion::{DataFusionEngine, DataFusionOptions};
-    let engine =
-        DataFusionEngine::new(&DataFusionOptions::new(warehouse)).map_err(CliError::failed)?;
+    let options = DataFusionOptions {
+        spill_dir: scratch.to_owned(),
+        ..DataFusionOptions::new(warehouse)
+    };
+    let engine = DataFusionEngine::new(&options).map_err(CliError::failed)?;
     Ok(Arc::new(engine))
 }
 
 /// There is none in this build.
 #[cfg(not(feature = "datafusion"))]
-pub(super) fn engine(_warehouse: &Path) -> Result<Arc<dyn Engine>, CliError> {
+pub(super) fn engine(_warehouse: &Path, _scratch: &Path) -> Result<Arc<dyn Engine>, CliError> {
     Err(CliError::Failed("this build has no engine: build hs2-node with its feature datafusion, which is on by default".to_owned()))
 }

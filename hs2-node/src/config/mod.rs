@@ -26,8 +26,9 @@ mod value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::spool::SpoolLimits;
 pub use security::{Authentication, LdapConfig, ProxyUsers, TransportMode};
-use value::{boolean, bytes, count, duration, limit, path, port, text};
+use value::{boolean, bytes, count, duration, limit, path, port, size, text, word};
 
 /// The settings of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,7 @@ pub struct Config {
     pub operations_running_max: usize,
     pub operations_waiting_max: usize,
     pub operation_log: bool,
+    pub operation_log_level: String,
     pub query_timeout: Duration,
     pub user_substitution: bool,
     pub table_type_mapping: TableTypeMapping,
@@ -82,6 +84,9 @@ pub struct Config {
     pub zookeeper_publish_configs: bool,
     pub warehouse: Option<PathBuf>,
     pub scratch: Option<PathBuf>,
+    pub results_bytes_max: u64,
+    pub result_bytes_max: u64,
+    pub statement_bytes_max: u64,
 }
 
 /// How the metadata calls name kinds of tables.
@@ -112,6 +117,7 @@ const DURATION_MS: &str = "a time such as 5s, 120000ms, 2m, 7d, or milliseconds"
 const DURATION_S: &str = "a time such as 20s, 500ms, 2m, or seconds";
 const BOOLEAN: &str = "true or false";
 const COUNT: &str = "a number from 1 up";
+const SIZE: &str = "bytes, or a size such as 512mb or 20gb";
 const LIMIT: &str = "a number; 0 means no limit";
 
 /// Every setting, in the order of the documentation.
@@ -245,12 +251,17 @@ pub const SETTINGS: &[Setting] = &[
     Setting { key: "hive.server2.async.exec.threads", default: "100", expects: COUNT,
         meaning: "statements that run at the same time",
         apply: |c, v| count(v, &mut c.operations_running_max) },
-    Setting { key: "hive.server2.async.exec.wait.queue.size", default: "100", expects: COUNT,
-        meaning: "statements that wait until one of those has ended; one more is refused",
+    Setting { key: "hive.server2.async.exec.wait.queue.size", default: "1000", expects: COUNT,
+        meaning: "statements that wait until one of those has ended; one more is refused. Hive's default is 100; here one \
+                  that waits costs a few kilobytes",
         apply: |c, v| count(v, &mut c.operations_waiting_max) },
     Setting { key: "hive.server2.logging.operation.enabled", default: "true", expects: BOOLEAN,
         meaning: "whether clients can read a log of their operations",
         apply: |c, v| boolean(v, &mut c.operation_log) },
+    Setting { key: "hive.server2.logging.operation.level", default: "EXECUTION",
+        expects: "NONE, EXECUTION, PERFORMANCE or VERBOSE",
+        meaning: "how much that log tells; from PERFORMANCE on also what each stage of a query read",
+        apply: |c, v| word(v, &["NONE", "EXECUTION", "PERFORMANCE", "VERBOSE"], &mut c.operation_log_level) },
     Setting { key: "hive.query.timeout.seconds", default: "0s", expects: DURATION_S,
         meaning: "a statement that takes longer is stopped; 0 means never; a statement's own timeout counts if it is \
                   shorter",
@@ -292,6 +303,16 @@ pub const SETTINGS: &[Setting] = &[
     Setting { key: "hive.exec.scratchdir", default: "", expects: "a folder",
         meaning: "where results are kept until they are fetched; empty means .hs2-node/results in the home folder",
         apply: |c, v| path(v, &mut c.scratch) },
+    Setting { key: "hs2.node.results.size.max", default: "0", expects: SIZE,
+        meaning: "bytes that all results there may take; the query that goes beyond fails, and small ones still find an \
+                  eighth of it. 0 means as much as the disk has, but for a twentieth of it",
+        apply: |c, v| size(v, &mut c.results_bytes_max) },
+    Setting { key: "hs2.node.result.size.max", default: "0", expects: SIZE,
+        meaning: "bytes that one result there may take; 0 means no bound of its own",
+        apply: |c, v| size(v, &mut c.result_bytes_max) },
+    Setting { key: "hs2.node.statement.size.max", default: "4mb", expects: SIZE,
+        meaning: "bytes of a statement, at most: what it takes to compile one is hundreds of times its text",
+        apply: |c, v| size(v, &mut c.statement_bytes_max) },
 ];
 
 impl Default for Config {
@@ -332,6 +353,7 @@ impl Default for Config {
             operations_running_max: 0,
             operations_waiting_max: 0,
             operation_log: false,
+            operation_log_level: String::new(),
             query_timeout: Duration::ZERO,
             user_substitution: false,
             table_type_mapping: TableTypeMapping::Classic,
@@ -345,6 +367,9 @@ impl Default for Config {
             zookeeper_publish_configs: false,
             warehouse: None,
             scratch: None,
+            results_bytes_max: 0,
+            result_bytes_max: 0,
+            statement_bytes_max: 0,
         };
         for setting in SETTINGS {
             let applied = (setting.apply)(&mut config, setting.default);
@@ -390,6 +415,15 @@ impl Config {
     #[must_use]
     pub fn scratch_folder(&self) -> PathBuf {
         self.scratch.clone().unwrap_or_else(|| in_home("results"))
+    }
+
+    /// How much results may take.
+    pub(crate) fn spool_limits(&self) -> SpoolLimits {
+        let limit = |bytes: u64| (bytes > 0).then_some(bytes);
+        SpoolLimits {
+            node_bytes: limit(self.results_bytes_max),
+            result_bytes: limit(self.result_bytes_max),
+        }
     }
 
     /// The folder of the tables: as set, or `.hs2-node/warehouse` in the home folder.

@@ -34,6 +34,32 @@ pub(super) fn bytes(value: &str, to: &mut usize) -> Option<()> {
     Some(())
 }
 
+/// One of some words in any case, kept in capitals.
+pub(super) fn word(value: &str, words: &[&str], to: &mut String) -> Option<()> {
+    let found = words.iter().find(|word| word.eq_ignore_ascii_case(value))?;
+    (*found).clone_into(to);
+    Some(())
+}
+
+/// A number of bytes, with or without a unit as Hive writes them: `512mb`, `20gb`.
+pub(super) fn size(value: &str, to: &mut u64) -> Option<()> {
+    let split = value
+        .find(|c: char| c.is_ascii_alphabetic())
+        .unwrap_or(value.len());
+    let (number, unit) = value.split_at(split);
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" => 10,
+        "m" | "mb" => 20,
+        "g" | "gb" => 30,
+        "t" | "tb" => 40,
+        _ => return None,
+    };
+    let number: u64 = number.trim().parse().ok()?;
+    *to = number.checked_mul(1 << shift)?;
+    Some(())
+}
+
 pub(super) fn boolean(value: &str, to: &mut bool) -> Option<()> {
     *to = match value.to_ascii_lowercase().as_str() {
         "true" => true,
@@ -116,6 +142,13 @@ mod tests {
             (boolean("TRUE", &mut b), b, boolean("1", &mut b)),
             (Some(()), true, None)
         );
+        let mut bytes = 0;
+        for (text, expected) in [("0", 0), ("5 MB", 5 << 20), ("20gb", 20 << 30), ("7", 7)] {
+            assert_eq!((size(text, &mut bytes), bytes), (Some(()), expected));
+        }
+        for text in ["-1", "gb", "1.5gb", "99999999999tb"] {
+            assert_eq!(size(text, &mut bytes), None, "{text}");
+        }
         assert_eq!((path("/x", &mut p), p.is_some()), (Some(()), true));
         assert_eq!((path("", &mut p), p), (Some(()), None));
         let mut l = 7;

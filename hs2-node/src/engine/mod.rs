@@ -15,6 +15,9 @@ use futures::stream::BoxStream;
 
 #[cfg(feature = "datafusion")]
 pub mod datafusion;
+mod progress;
+
+pub use progress::{Amount, Progress, Stage};
 
 /// Key in an Arrow field's metadata that holds the column's Hive type as Hive prints it, such as `varchar(20)`.
 pub const HIVE_TYPE: &str = "hive.type";
@@ -38,8 +41,9 @@ pub trait Engine: Send + Sync + Debug {
 /// One session: a current database, settings and variables. Dropping it closes it.
 #[async_trait]
 pub trait EngineSession: Send + Sync + Debug {
-    /// Compiles `statement` and starts it. Returns when the schema is known; the rows arrive on the stream.
-    /// Dropping the stream cancels the work. `overlay` holds settings for this statement only.
+    /// Compiles `statement`. Returns when the schema is known; the rows arrive on the stream. The work begins when
+    /// the stream is first polled, which is when the statement's turn has come; dropping the stream cancels it.
+    /// `overlay` holds settings for this statement only.
     ///
     /// # Errors
     /// Everything that is known before the first row: syntax, unknown tables, statements that are not supported.
@@ -82,8 +86,25 @@ pub struct Execution {
     /// The columns, or `None` where the statement has no result set (DDL, DML): then the stream yields no batch and
     /// its end is the statement's end.
     pub schema: Option<SchemaRef>,
-    /// The rows. Dropped, it stops the work.
+    /// The rows. It does nothing until it is polled; dropped, it stops the work.
     pub batches: BoxStream<'static, Result<RecordBatch, EngineError>>,
+    /// How far the work is; `None` where the engine cannot tell.
+    pub progress: Option<Arc<dyn Progress>>,
+}
+
+impl Execution {
+    /// A statement of which nothing is known but its rows.
+    #[must_use]
+    pub fn new(
+        schema: Option<SchemaRef>,
+        batches: BoxStream<'static, Result<RecordBatch, EngineError>>,
+    ) -> Self {
+        Self {
+            schema,
+            batches,
+            progress: None,
+        }
+    }
 }
 
 impl Debug for Execution {

@@ -278,7 +278,15 @@ impl Connection<'_> {
 
     async fn answer_calls(&mut self, served: &mut Served<'_>) -> Result<(), End> {
         let idle = served.service.config.idle_session_timeout;
-        while let Some(message) = self.next_message(idle).await? {
+        loop {
+            let message = match self.next_message(idle).await {
+                // Another connection may use the session that would end with this one.
+                Err(End::Idle(_)) if served.service.holds_session(&served.client) => continue,
+                message => message?,
+            };
+            let Some(message) = message else {
+                return Ok(());
+            };
             let Some(answer) = self.answer(served, &message).await? else {
                 return Ok(());
             };
@@ -294,7 +302,6 @@ impl Connection<'_> {
             };
             self.send(Buf::chain(header, answer)).await?;
         }
-        Ok(())
     }
 
     /// The answer to a call, or `None` when the client has gone before there was one.

@@ -5,26 +5,27 @@
 //! [`Status`].
 
 mod log;
+mod progress;
 mod run;
 mod state;
 
 use hs2_proto::rowset::arrow::{column_kinds, table_schema};
 use hs2_proto::rowset::{ColumnKind, RowSetLayout};
 use hs2_proto::tcli::{
-    FetchOrientation, HandleId, OperationHandle, OperationState, OperationType, ProtocolVersion,
-    TableSchema,
+    FetchOrientation, GetOperationStatusResp, HandleId, OperationHandle, OperationState,
+    OperationType, ProtocolVersion, TableSchema,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::engine::Execution;
+use crate::engine::{Execution, Progress};
 use crate::error::Failure;
 use crate::handle::new_handle;
 use crate::spool::{Rows, Spool, SpoolError, SpoolReader};
 
-pub(crate) use log::OperationLog;
+pub(crate) use log::{LogLevel, OperationLog, one_line};
 pub(crate) use run::{Runner, panic_text};
 pub(crate) use state::Status;
 
@@ -36,11 +37,14 @@ pub(crate) struct Operation {
     pub(crate) session: [u8; 16],
     pub(crate) query_id: String,
     pub(crate) log: OperationLog,
+    /// What the client sent, or a part of it, as one line.
+    statement: String,
     /// The columns; none when the statement has no result set.
     pub(crate) schema: TableSchema,
     pub(crate) kinds: Vec<ColumnKind>,
     pub(crate) layout: RowSetLayout,
     status: watch::Sender<Status>,
+    progress: Option<Arc<dyn Progress>>,
     result: Option<ResultFile>,
     used: Mutex<Instant>,
 }
@@ -60,6 +64,7 @@ pub(crate) struct NewOperation {
     pub(crate) version: ProtocolVersion,
     pub(crate) query_id: String,
     pub(crate) log: OperationLog,
+    pub(crate) statement: String,
     pub(crate) execution: Execution,
     /// Whether its rows are known already, so that it need not wait for others.
     pub(crate) known: bool,
@@ -124,10 +129,12 @@ impl Operation {
             session: new.session,
             query_id: new.query_id,
             log: new.log,
+            statement: new.statement,
             schema,
             kinds,
             layout: new.version.row_set_layout(),
             status: watch::Sender::new(Status::new()),
+            progress: new.execution.progress,
             result,
             used: Mutex::new(Instant::now()),
         });
@@ -165,6 +172,35 @@ impl Operation {
         self.status()
     }
 
+    /// What GetOperationStatus answers, with its progress if that is `wanted`.
+    pub(crate) fn answer(&self, status: Status, wanted: bool) -> GetOperationStatusResp {
+        let progress = self.progress.as_ref();
+        let stages = progress
+            .filter(|_| wanted)
+            .map(|progress| progress.stages());
+        let stages = stages.filter(|stages| !stages.is_empty());
+        let table = stages
+            .as_ref()
+            .map(|stages| progress::table(&status, stages));
+        let tasks = stages.map(|stages| progress::task_status(&status, &stages));
+        let modified = progress.and_then(|progress| progress.rows_modified());
+        let failure = status
+            .failure
+            .filter(|_| status.state == OperationState::ERROR);
+        GetOperationStatusResp {
+            sql_state: failure.as_ref().map(|failure| failure.sqlstate.to_owned()),
+            error_code: failure.as_ref().map(|failure| failure.code),
+            error_message: failure.map(|failure| failure.message),
+            task_status: tasks,
+            operation_started: status.started_ms,
+            operation_completed: status.completed_ms,
+            has_result_set: Some(self.handle.has_result_set),
+            progress_update_response: table,
+            num_modified_rows: modified.map(|rows| i64::try_from(rows).unwrap_or(i64::MAX)),
+            ..GetOperationStatusResp::new(status.state)
+        }
+    }
+
     /// Stops the engine. Nothing happens when it is done already.
     pub(crate) fn cancel(&self) {
         if self.fail(OperationState::CANCELED, Failure::canceled()) {
@@ -176,7 +212,7 @@ impl Operation {
     pub(crate) fn close(&self) -> bool {
         let closed = self.advance(OperationState::CLOSED, Some(Failure::closed()));
         if let Some(result) = &self.result {
-            result.spool.remove();
+            result.spool.discard();
         }
         closed
     }
@@ -185,7 +221,7 @@ impl Operation {
     fn fail(&self, to: OperationState, failure: Failure) -> bool {
         let failed = self.advance(to, Some(failure));
         if let Some(result) = self.result.as_ref().filter(|_| failed) {
-            result.spool.remove();
+            result.spool.discard();
         }
         failed
     }
@@ -282,11 +318,22 @@ impl Operation {
         }
     }
 
-    /// Rows written so far, for the log.
-    pub(crate) fn rows_written(&self) -> u64 {
-        self.result
-            .as_ref()
-            .map_or(0, |result| result.spool.written().0)
+    /// Writes to the log what the statement has done: rows of the result or of the table, and what each stage read.
+    fn log_done(&self, seconds: f64) {
+        let modified = self.progress.as_ref().and_then(|it| it.rows_modified());
+        let written = || self.result.as_ref().map(|it| it.spool.written().0);
+        for stage in self.progress.iter().flat_map(|it| it.stages()) {
+            self.log.performance(&format!(
+                "{}: {} of {} tasks, {} rows and {} bytes read",
+                stage.name, stage.tasks_done, stage.tasks, stage.rows.done, stage.bytes.done
+            ));
+        }
+        self.log.info(&format!(
+            "Completed executing command(queryId={}); Time taken: {seconds:.3} seconds; Rows: {}",
+            self.query_id,
+            modified.or_else(written).unwrap_or_default()
+        ));
+        self.log.info("OK");
     }
 
     /// Notes that a client has asked about it.

@@ -119,7 +119,7 @@ pub(super) async fn run(
         Ok(()) => operation.end(),
         Err(Some(failure)) => {
             tracing::warn!(operation = %operation.id(), sqlstate = failure.sqlstate, error = %failure, "operation failed");
-            operation.log.error(&failure.message);
+            operation.log.error(&format!("FAILED: {failure}"));
             operation.fail(OperationState::ERROR, failure);
         }
         Err(None) => {
@@ -144,9 +144,10 @@ async fn work(
     }
     operation.advance(OperationState::RUNNING, None);
     let (started, query_id) = (Instant::now(), &operation.query_id);
-    operation
-        .log
-        .info(&format!("Executing command(queryId={query_id})"));
+    operation.log.info(&format!(
+        "Executing command(queryId={query_id}): {}",
+        operation.statement
+    ));
     loop {
         let pending = writer.as_ref().is_some_and(SpoolWriter::has_pending_rows);
         let next = if pending {
@@ -168,16 +169,16 @@ async fn work(
         if writer.as_ref().is_some_and(|writer| writer.rows() > 0)
             && operation.advance(OperationState::FINISHED, None)
         {
-            operation.log.info(&format!(
+            operation.log.performance(&format!(
                 "First rows after {:.3} seconds",
                 started.elapsed().as_secs_f64()
             ));
         }
     }
+    // Once the stream is gone, what the engine counted is final; and who reads FINISHED finds the whole log.
+    drop(batches);
+    operation.log_done(started.elapsed().as_secs_f64());
     operation.advance(OperationState::FINISHED, None);
-    let (rows, seconds) = (operation.rows_written(), started.elapsed().as_secs_f64());
-    operation.log.info(&format!("Completed executing command(queryId={query_id}); Time taken: {seconds:.3} seconds; Rows: {rows}"));
-    operation.log.info("OK");
     Ok(())
 }
 

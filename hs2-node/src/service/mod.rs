@@ -34,7 +34,9 @@ use crate::config::Config;
 use crate::engine::{Database, Engine, Execution};
 use crate::error::Failure;
 use crate::handle::new_handle;
-use crate::operation::{Deadline, NewOperation, Operation, OperationLog, Runner, panic_text};
+use crate::operation::{
+    Deadline, LogLevel, NewOperation, Operation, OperationLog, Runner, one_line, panic_text,
+};
 use crate::quota::SessionQuota;
 use crate::session::{FETCH_SIZE, Session, SessionRequest, Sessions};
 use catalog::Batch;
@@ -102,6 +104,14 @@ impl Service {
         self.sessions.leave();
     }
 
+    /// Whether a session ends with this connection: one that it opened and that is still open. Such a connection may be
+    /// idle for as long as others use the session.
+    pub(crate) fn holds_session(&self, client: &Client) -> bool {
+        let opened = client.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        self.config.close_session_on_disconnect
+            && opened.iter().any(|guid| self.sessions.is_open(guid))
+    }
+
     /// What a connection leaves behind: its sessions are closed, where the settings say so.
     pub(crate) fn disconnected(&self, client: &Client) {
         if self.config.close_session_on_disconnect {
@@ -158,10 +168,9 @@ impl Service {
             Request::ExecuteStatement(req) => {
                 reply::<ExecuteStatementReq>(seqid, &handle(self.execute(req).await))
             }
-            Request::GetOperationStatus(req) => reply::<GetOperationStatusReq>(
-                seqid,
-                &self.operation_status(&req.operation_handle).await,
-            ),
+            Request::GetOperationStatus(req) => {
+                reply::<GetOperationStatusReq>(seqid, &self.operation_status(&req).await)
+            }
             Request::CancelOperation(req) => {
                 let canceled = self
                     .sessions
@@ -380,15 +389,23 @@ impl Service {
     async fn execute(&self, req: ExecuteStatementReq) -> Result<OperationHandle, Failure> {
         let session = self.sessions.session(&req.session_handle)?;
         self.sessions.check_room_for_operation(&session)?;
+        let (bytes, limit) = (req.statement.len() as u64, self.config.statement_bytes_max);
+        if bytes > limit {
+            let message = format!(
+                "the statement has {bytes} bytes, {limit} are allowed (hs2.node.statement.size.max): put its values in a table"
+            );
+            return Err(Failure::new("54000", message));
+        }
         let deadline = self.deadline(req.query_timeout);
         let overlay: BTreeMap<String, String> = req
             .conf_overlay
             .map_or_else(BTreeMap::new, |map| map.0.into_iter().collect());
-        let (log, query_id) = self.new_log();
+        let (log, query_id) = (self.new_log(), self.new_query_id());
+        let statement = one_line(&req.statement);
         log.info(&format!(
-            "Compiling command(queryId={query_id}): {}",
-            req.statement
+            "Compiling command(queryId={query_id}): {statement}"
         ));
+        let compiling = Instant::now();
         tracing::debug!(session = %session.handle.session_id, query_id, statement = req.statement, "statement");
         let execution = tokio::select! {
             biased;
@@ -396,9 +413,13 @@ impl Service {
             failure = out_of_time(deadline) => return Err(failure),
             compiled = session.engine.execute(&req.statement, &overlay) => compiled?,
         };
-        log.info(&format!("Completed compiling command(queryId={query_id})"));
+        log.info(&format!(
+            "Completed compiling command(queryId={query_id}); Time taken: {:.3} seconds",
+            compiling.elapsed().as_secs_f64()
+        ));
         let kind = OperationType::EXECUTE_STATEMENT;
-        let new = self.new_operation(&session, kind, execution, log, query_id, deadline);
+        let mut new = self.new_operation(&session, kind, execution, log, query_id);
+        (new.statement, new.deadline) = (statement, deadline);
         let operation = Operation::start(new, &self.runner)?;
         self.sessions.add(&operation)?;
         if !req.run_async.unwrap_or(false) {
@@ -455,12 +476,11 @@ impl Service {
             ))
         })?;
         self.sessions.check_room_for_operation(session)?;
-        let (log, query_id) = self.new_log();
-        let execution = Execution {
-            schema: Some(batch.schema()),
-            batches: Box::pin(stream::iter([Ok(batch)])),
-        };
-        let mut new = self.new_operation(session, kind, execution, log, query_id, None);
+        // As in Hive, a metadata call has no log.
+        let (log, query_id) = (OperationLog::new(LogLevel::None), self.new_query_id());
+        let schema = Some(batch.schema());
+        let execution = Execution::new(schema, Box::pin(stream::iter([Ok(batch)])));
+        let mut new = self.new_operation(session, kind, execution, log, query_id);
         new.known = true;
         let operation = Operation::start(new, &self.runner)?;
         self.sessions.add(&operation)?;
@@ -475,7 +495,6 @@ impl Service {
         execution: Execution,
         log: OperationLog,
         query_id: String,
-        deadline: Option<Deadline>,
     ) -> NewOperation {
         let (session, version) = (session.handle.session_id.guid, session.version);
         NewOperation {
@@ -485,35 +504,49 @@ impl Service {
             query_id,
             log,
             execution,
+            statement: String::new(),
             known: false,
-            deadline,
+            deadline: None,
         }
     }
 
-    fn new_log(&self) -> (OperationLog, String) {
-        (
-            OperationLog::new(self.config.operation_log),
-            format!("hs2_{:016x}", fastrand::u64(..)),
-        )
+    fn new_log(&self) -> OperationLog {
+        OperationLog::new(if self.config.operation_log {
+            LogLevel::of(&self.config.operation_log_level)
+        } else {
+            LogLevel::None
+        })
     }
 
-    /// Waits until an operation is FINISHED. One that ends otherwise, or whose caller goes away, is closed.
+    fn new_query_id(&self) -> String {
+        format!("hs2_{:016x}", fastrand::u64(..))
+    }
+
+    /// Waits until an operation is FINISHED. One that ends otherwise is closed. One whose caller goes away is closed
+    /// too, since nobody knows its handle: at once, or when it has done its work where sessions outlive connections.
     async fn finished(&self, operation: &Arc<Operation>) -> Result<(), Failure> {
-        struct CloseUnlessFinished<'a>(&'a Sessions, &'a Operation, bool);
-        impl Drop for CloseUnlessFinished<'_> {
+        struct CloseIfLeft<'a>(&'a Service, Option<&'a Arc<Operation>>);
+        impl Drop for CloseIfLeft<'_> {
             fn drop(&mut self) {
-                if !self.2 {
-                    // It is no failure if its session was closed meanwhile.
-                    let _ = self.0.close_operation(&self.1.handle);
+                let Some(operation) = self.1 else { return };
+                if self.0.config.close_session_on_disconnect {
+                    self.0.sessions.discard(operation);
+                } else {
+                    let operation = Arc::clone(operation);
+                    tokio::spawn(async move {
+                        operation.settled(None).await;
+                        operation.close();
+                    });
                 }
             }
         }
-        let mut guard = CloseUnlessFinished(&self.sessions, operation, false);
+        let mut guard = CloseIfLeft(self, Some(operation));
         let status = operation.settled(None).await;
+        guard.1 = None;
         if status.state == OperationState::FINISHED {
-            guard.2 = true;
             return Ok(());
         }
+        self.sessions.discard(operation);
         Err(status.failure.unwrap_or_else(Failure::closed))
     }
 
@@ -533,26 +566,15 @@ impl Service {
         })
     }
 
-    async fn operation_status(&self, handle: &OperationHandle) -> GetOperationStatusResp {
-        let operation = match self.sessions.operation(handle) {
+    async fn operation_status(&self, req: &GetOperationStatusReq) -> GetOperationStatusResp {
+        let operation = match self.sessions.operation(&req.operation_handle) {
             Ok(operation) => operation,
             Err(failure) => return GetOperationStatusResp::failed(failure.status()),
         };
         let status = operation
             .settled(Some(self.config.long_polling_timeout))
             .await;
-        let failure = status
-            .failure
-            .filter(|_| status.state == OperationState::ERROR);
-        GetOperationStatusResp {
-            sql_state: failure.as_ref().map(|failure| failure.sqlstate.to_owned()),
-            error_code: failure.as_ref().map(|failure| failure.code),
-            error_message: failure.map(|failure| failure.message),
-            operation_started: status.started_ms,
-            operation_completed: status.completed_ms,
-            has_result_set: Some(operation.handle.has_result_set),
-            ..GetOperationStatusResp::new(status.state)
-        }
+        operation.answer(status, req.get_progress_update == Some(true))
     }
 
     async fn fetch(&self, seqid: i32, req: &FetchResultsReq) -> Pieces {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
-use super::{Progress, SpoolError, SpoolReader, SpoolWriter};
+use super::room::{Room, Share};
+use super::{Progress, SpoolError, SpoolLimits, SpoolReader, SpoolWriter};
 
 /// Name of the lock file in each folder. The operating system lets go of its lock when the process ends, however it
 /// ends, and that is how a dead node is told from a living one.
@@ -21,6 +22,7 @@ const PREFIX: &str = "hs2-node-";
 #[derive(Debug)]
 pub struct SpoolDir {
     path: PathBuf,
+    room: Arc<Room>,
     /// Locked as long as the node lives.
     _lock: File,
 }
@@ -31,6 +33,14 @@ impl SpoolDir {
     /// # Errors
     /// The operating system refuses.
     pub fn open(root: &Path) -> Result<Self, SpoolError> {
+        Self::open_with(root, SpoolLimits::default())
+    }
+
+    /// As [`Self::open`], with bounds on what the results may take.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn open_with(root: &Path, limits: SpoolLimits) -> Result<Self, SpoolError> {
         let make = DirBuilder::new().recursive(true).mode(0o700).create(root);
         make.map_err(|error| SpoolError::io("create the result folder", root, error))?;
         // Nobody looks for dead nodes while a folder exists whose lock is not taken yet.
@@ -49,7 +59,12 @@ impl SpoolDir {
         let lock = lock_file(&path.join(LOCK))?;
         lock.lock()
             .map_err(|error| SpoolError::io("lock the node's result folder", &path, error))?;
-        Ok(Self { path, _lock: lock })
+        let room = Room::new(&path, limits);
+        Ok(Self {
+            path,
+            room,
+            _lock: lock,
+        })
     }
 
     /// Where the result files are.
@@ -76,15 +91,20 @@ impl SpoolDir {
             .open(&path);
         let file = file.map_err(|error| SpoolError::io("create the result file", &path, error))?;
         let (sender, progress) = watch::channel(Progress::default());
-        let clone = file
-            .try_clone()
-            .map_err(|error| SpoolError::io("open the result file", &path, error))?;
-        let writer = SpoolWriter::new(clone, path.clone(), &kinds, sender);
+        let (file, share) = (Arc::new(file), self.room.share());
+        let writer = SpoolWriter::new(
+            Arc::clone(&file),
+            path.clone(),
+            &kinds,
+            sender,
+            Arc::clone(&share),
+        );
         let removed = AtomicBool::new(false);
         Ok((
             writer,
             Spool {
-                file: Arc::new(file),
+                file,
+                share,
                 path,
                 kinds: kinds.into(),
                 progress,
@@ -106,6 +126,7 @@ impl Drop for SpoolDir {
 #[derive(Debug)]
 pub struct Spool {
     file: Arc<File>,
+    share: Arc<Share>,
     path: PathBuf,
     kinds: Arc<[ColumnKind]>,
     progress: watch::Receiver<Progress>,
@@ -164,14 +185,28 @@ impl Spool {
     }
 }
 
+impl Spool {
+    /// Removes the file and frees its space at once, for a result that nobody can fetch any more. Writer and readers
+    /// find nothing where they go on.
+    pub fn discard(&self) {
+        self.remove();
+        let (file, share) = (Arc::clone(&self.file), Arc::clone(&self.share));
+        let free = move || {
+            // It is about space only, which the file's end frees at the latest.
+            let _ = file.set_len(0);
+            share.give_back();
+        };
+        // To free gigabytes takes the file system a while.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(free)),
+            Err(_) => free(),
+        }
+    }
+}
+
 impl Drop for Spool {
     fn drop(&mut self) {
-        self.remove();
-        // To free gigabytes takes the file system a while, and whoever closes the file last waits for it.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let file = Arc::clone(&self.file);
-            drop(runtime.spawn_blocking(move || file.set_len(0)));
-        }
+        self.discard();
     }
 }
 

@@ -47,6 +47,7 @@ mod builder;
 mod dir;
 mod page;
 mod reader;
+mod room;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -54,6 +55,7 @@ mod writer;
 pub use dir::{Spool, SpoolDir};
 pub use page::{Page, PageProblem};
 pub use reader::{Rows, SpoolReader};
+pub use room::SpoolLimits;
 pub use writer::SpoolWriter;
 
 use std::io;
@@ -78,6 +80,24 @@ pub enum SpoolError {
     DiskFull {
         /// The folder.
         path: PathBuf,
+    },
+    /// All results together would take more than they may.
+    #[error(
+        "the results on this node take {taken} bytes, and {limit} are allowed (hs2.node.results.size.max): close some, select less, or raise it"
+    )]
+    NodeFull {
+        /// Bytes that they take.
+        taken: u64,
+        /// Bytes that they may take. Large results have to leave an eighth of them to small ones.
+        limit: u64,
+    },
+    /// The result would take more than one may.
+    #[error(
+        "the result has more than {limit} bytes, which is what one may have (hs2.node.result.size.max): select less, or write it to a table"
+    )]
+    ResultTooLarge {
+        /// Bytes that it may take.
+        limit: u64,
     },
     /// The operating system refused something.
     #[error("cannot {action} {}: {source}", path.display())]

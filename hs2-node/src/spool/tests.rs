@@ -1,6 +1,7 @@
 //! Writing and reading as an operation does both, on a real folder.
 
 use super::builder::tests::{numbers_and_words, words_of};
+use super::room::Room;
 use super::*;
 use hs2_proto::rowset::{ColumnKind, WireBatch, WireColumn};
 use std::fs;
@@ -324,7 +325,14 @@ fn a_full_disk_is_named() {
         .open("/dev/full")
         .unwrap();
     let progress = tokio::sync::watch::Sender::new(Progress::default());
-    let mut writer = SpoolWriter::new(full, "/results/q.spool".into(), &KINDS, progress);
+    let share = Room::new(Path::new("/"), SpoolLimits::default()).share();
+    let mut writer = SpoolWriter::new(
+        full.into(),
+        "/results/q.spool".into(),
+        &KINDS,
+        progress,
+        share,
+    );
     let error = writer.write(&numbers_and_words(5)).unwrap_err();
     assert_eq!(
         error.to_string(),

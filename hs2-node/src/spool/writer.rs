@@ -5,9 +5,11 @@ use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::builder::{PageBuilder, bytes_of};
+use super::room::Share;
 use super::{PAGE_BYTES_MAX, PAGE_ROWS_MAX, Page, Progress, ROW_BYTES_MAX, SpoolError};
 
 /// Writes one result. Its methods block on the disk; what they cost is the copy to the page cache.
@@ -17,7 +19,8 @@ use super::{PAGE_BYTES_MAX, PAGE_ROWS_MAX, Page, Progress, ROW_BYTES_MAX, SpoolE
 /// [`SpoolError::Abandoned`] where the pages end.
 #[derive(Debug)]
 pub struct SpoolWriter {
-    file: File,
+    file: Arc<File>,
+    share: Arc<Share>,
     path: PathBuf,
     builder: PageBuilder,
     page: Vec<u8>,
@@ -27,14 +30,16 @@ pub struct SpoolWriter {
 
 impl SpoolWriter {
     pub(super) fn new(
-        file: File,
+        file: Arc<File>,
         path: PathBuf,
         kinds: &[ColumnKind],
         progress: watch::Sender<Progress>,
+        share: Arc<Share>,
     ) -> Self {
         let (builder, published) = (PageBuilder::new(kinds), *progress.borrow());
         Self {
             file,
+            share,
             path,
             builder,
             page: Vec::new(),
@@ -89,7 +94,9 @@ impl SpoolWriter {
             offset: self.published.bytes,
             problem,
         })?;
+        self.share.take(self.page.len() as u64)?;
         self.file
+            .as_ref()
             .write_all(&self.page)
             .map_err(|error| SpoolError::io("write the result file", &self.path, error))?;
         self.published.bytes += self.page.len() as u64;

@@ -1,11 +1,12 @@
 //! Every other call, and handles.
 
+use hs2_proto::rowset::{Cell, RowSet};
 use hs2_proto::tcli::{
-    CloseOperationReq, CloseSessionReq, FetchOrientation, FetchResultsReq, GetCatalogsReq,
-    GetColumnsReq, GetDelegationTokenReq, GetFunctionsReq, GetInfoReq, GetInfoType, GetInfoValue,
-    GetOperationStatusReq, GetQueryIdReq, GetResultSetMetadataReq, GetTablesReq, GetTypeInfoReq,
-    OperationState, OperationType, ProtocolVersion, ReplyError, SessionHandle, SetClientInfoReq,
-    TypeEntry, TypeId, decode_reply,
+    CancelOperationReq, CloseOperationReq, CloseSessionReq, FetchOrientation, FetchResultsReq,
+    GetCatalogsReq, GetColumnsReq, GetDelegationTokenReq, GetFunctionsReq, GetInfoReq, GetInfoType,
+    GetInfoValue, GetOperationStatusReq, GetQueryIdReq, GetResultSetMetadataReq, GetTablesReq,
+    GetTypeInfoReq, HandleId, JobExecutionStatus, OperationState, OperationType, ProtocolVersion,
+    ReplyError, SessionHandle, SetClientInfoReq, TypeEntry, TypeId, decode_reply,
 };
 use hs2_proto::thrift::ExceptionKind;
 use tokio::io::AsyncWriteExt;
@@ -132,6 +133,88 @@ async fn a_handle_is_good_on_any_connection_and_only_with_its_secret() {
             .status
             .is_success()
     );
+}
+
+#[tokio::test]
+async fn calls_in_the_wrong_order_and_with_handles_of_something_else_are_answered_with_words() {
+    let fixture = Fixture::with("hs2.node.statement.size.max = 100").await;
+    let mut raw = Raw::connect(fixture.node.address()).await;
+    let made_up = HandleId {
+        guid: [7; 16],
+        secret: [7; 16],
+    };
+    let no_session = SessionHandle {
+        session_id: made_up,
+    };
+    let refused = raw.execute(no_session, "rows 1", true).await;
+    assert_eq!(refused.status.sql_state.as_deref(), Some("08003"));
+    let (_other, foreign) = Raw::open(fixture.node.address()).await;
+    let opened = raw.open_session(ProtocolVersion::V10, &[]).await;
+    let session = opened.session_handle.unwrap();
+    // Another session's secret, and an operation where a session is asked for.
+    let operation = raw.query(session, "rows 3").await;
+    let mixed = HandleId {
+        guid: session.session_id.guid,
+        secret: foreign.session_id.secret,
+    };
+    for session_id in [mixed, operation.operation_id] {
+        let refused = raw
+            .execute(SessionHandle { session_id }, "rows 1", true)
+            .await;
+        assert_eq!(refused.status.sql_state.as_deref(), Some("08003"));
+    }
+    let long = raw.execute(session, &"x".repeat(101), true).await.status;
+    assert_eq!(long.sql_state.as_deref(), Some("54000"));
+
+    // Before its end, a statement without rows has none; afterwards it has none either, which is no error.
+    let ddl = raw.start(session, "ddl").await;
+    assert_eq!(
+        raw.fetch(ddl, 1).await.status.sql_state.as_deref(),
+        Some("HY010")
+    );
+    fixture.engine.open_gate();
+    raw.settled(ddl).await;
+    assert_eq!(raw.fetch(ddl, 1).await.results.unwrap().rows, 0);
+    let cancel = CancelOperationReq {
+        operation_handle: operation,
+    };
+    while raw.status(operation).await.operation_completed.is_none() {}
+    assert!(
+        raw.call(&cancel).await.status.is_success(),
+        "nothing to stop"
+    );
+    assert_eq!(raw.fetch(operation, 9).await.results.unwrap().rows, 3);
+    let close = CloseOperationReq {
+        operation_handle: operation,
+    };
+    assert!(raw.call(&close).await.status.is_success());
+    let schema = GetResultSetMetadataReq {
+        operation_handle: operation,
+    };
+    let states = [
+        raw.call(&cancel).await.status.sql_state,
+        raw.call(&schema).await.status.sql_state,
+        raw.fetch(operation, 1).await.status.sql_state,
+        raw.status(operation).await.status.sql_state,
+    ];
+    assert_eq!(
+        states,
+        [const { "24000" }; 4].map(|state| Some(state.to_owned()))
+    );
+    let close = CloseSessionReq {
+        session_handle: session,
+    };
+    assert!(raw.call(&close).await.status.is_success());
+    assert_eq!(
+        raw.status(ddl).await.status.sql_state.as_deref(),
+        Some("24000")
+    );
+    let answer = raw
+        .call(&GetTypeInfoReq {
+            session_handle: session,
+        })
+        .await;
+    assert_eq!(answer.status.sql_state.as_deref(), Some("08003"));
 }
 
 #[tokio::test]
@@ -318,8 +401,8 @@ async fn the_log_of_an_operation_is_read_line_by_line() {
         max_rows: 1000,
         fetch_type: Some(FetchResultsReq::LOG),
     };
-    let mut lines = 0;
-    while lines < 6 {
+    let mut lines = Vec::new();
+    while lines.last().is_none_or(|line| line != "INFO  : OK") {
         let rows = raw
             .call(&log(FetchOrientation::NEXT))
             .await
@@ -327,10 +410,29 @@ async fn the_log_of_an_operation_is_read_line_by_line() {
             .unwrap();
         assert_eq!(
             (rows.columns.len(), rows.start_row_offset),
-            (1, i64::try_from(lines).unwrap())
+            (1, i64::try_from(lines.len()).unwrap())
         );
-        lines += rows.rows;
+        lines.extend(texts(&rows));
     }
+    let id = raw
+        .call(&GetQueryIdReq {
+            operation_handle: operation,
+        })
+        .await
+        .query_id;
+    let patterns = [
+        format!("INFO  : Compiling command(queryId={id}): rows 1"),
+        format!("INFO  : Completed compiling command(queryId={id}); Time taken: "),
+        format!("INFO  : Executing command(queryId={id}): rows 1"),
+        format!("INFO  : Completed executing command(queryId={id}); Time taken: "),
+        "INFO  : OK".to_owned(),
+    ];
+    assert_eq!(lines.len(), patterns.len(), "{lines:#?}");
+    for (line, pattern) in lines.iter().zip(&patterns) {
+        assert!(line.starts_with(pattern), "{line}");
+    }
+    assert!(lines[3].ends_with(" seconds; Rows: 1"), "{}", lines[3]);
+    let lines = lines.len();
     assert_eq!(
         raw.call(&log(FetchOrientation::NEXT))
             .await
@@ -365,6 +467,78 @@ async fn the_log_of_an_operation_is_read_line_by_line() {
         ..log(FetchOrientation::NEXT)
     };
     assert_eq!(raw.call(&log).await.results.unwrap().rows, 0);
+}
+
+/// The lines of a log.
+fn texts(rows: &RowSet) -> Vec<String> {
+    let text = |cell| match cell {
+        Cell::String(text) => String::from_utf8(text.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    rows.columns[0].cells().map(text).collect()
+}
+
+#[tokio::test]
+async fn progress_is_told_as_a_table_for_beeline_and_only_to_who_asks() {
+    let fixture = Fixture::start().await;
+    let (mut raw, session) = Raw::open(fixture.node.address()).await;
+    let operation = raw.start(session, "insert 7").await;
+    let ask = |get_progress_update| GetOperationStatusReq {
+        operation_handle: operation,
+        get_progress_update,
+    };
+    let running = loop {
+        let answer = raw.call(&ask(Some(true))).await;
+        if answer.operation_state == Some(OperationState::RUNNING) {
+            break answer;
+        }
+    };
+    let table = running.progress_update_response.unwrap();
+    assert_eq!(table.header_names.len(), 9);
+    assert_eq!(
+        table.rows[0].join("|"),
+        "Map 1 ..........|embedded|SUCCEEDED|3|3|0|0|0|0"
+    );
+    assert_eq!(
+        table.rows[1].join("|"),
+        "Reducer 2 |embedded|INITED|3|0|0|3|0|0"
+    );
+    assert_eq!(
+        (table.progressed_percentage, table.status),
+        (0.5, JobExecutionStatus::IN_PROGRESS)
+    );
+    assert_eq!(table.footer_summary, "VERTICES: 01/02");
+    assert_eq!(Some(table.start_time), running.operation_started);
+    assert!(
+        running
+            .task_status
+            .unwrap()
+            .contains("\"taskId\":\"Map 1\"")
+    );
+    assert_eq!(running.num_modified_rows, Some(7));
+    assert_eq!(raw.call(&ask(None)).await.progress_update_response, None);
+
+    fixture.engine.open_gate();
+    raw.settled(operation).await;
+    let done = raw.call(&ask(Some(true))).await;
+    let table = done.progress_update_response.unwrap();
+    assert_eq!(
+        (table.progressed_percentage, table.status),
+        (1.0, JobExecutionStatus::COMPLETE)
+    );
+    assert!(done.operation_completed >= done.operation_started);
+
+    let nothing = raw.query(session, "rows 1").await;
+    let answer = raw
+        .call(&GetOperationStatusReq {
+            operation_handle: nothing,
+            get_progress_update: Some(true),
+        })
+        .await;
+    assert_eq!(
+        answer.progress_update_response, None,
+        "this engine does not tell"
+    );
 }
 
 #[tokio::test]

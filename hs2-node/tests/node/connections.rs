@@ -202,6 +202,60 @@ async fn a_session_ends_with_the_connection_that_opened_it_and_with_no_other() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_stays_as_long_as_another_one_uses_its_session() {
+    let settings =
+        "hive.server2.idle.session.timeout = 200ms\nhive.server2.session.check.interval = 100ms";
+    let fixture = Fixture::with(settings).await;
+    let (mut opener, session) = Raw::open(fixture.node.address()).await;
+    let mut other = Raw::connect(fixture.node.address()).await;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(800) {
+        other.query(session, "rows 1").await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let used = opener.execute(session, "rows 1", true).await;
+    assert!(used.status.is_success(), "{:?}", used.status);
+    // When nobody uses the session any more, both end.
+    assert_eq!(opener.message().await, None);
+    assert_eq!(fixture.sessions(), 0);
+}
+
+#[tokio::test]
+async fn a_statement_goes_with_its_client_or_outlives_it_as_configured() {
+    for (outlives, setting) in [(false, "true"), (true, "false")] {
+        let settings = format!(
+            "hive.server2.close.session.on.disconnect = {setting}\nhive.server2.thrift.max.worker.threads = 1"
+        );
+        let fixture = Fixture::with(&settings).await;
+        let (mut raw, session) = Raw::open(fixture.node.address()).await;
+        raw.send(&super::raw::execute(session, "ddl", false)).await;
+        until("it runs", || fixture.engine.streams() == 1).await;
+        drop(raw);
+        // There is one place: who gets it comes after the end of the other connection.
+        let mut second = Raw::connect(fixture.node.address()).await;
+        let deadline = Instant::now() + super::PATIENCE;
+        let opening = hs2_proto::tcli::OpenSessionReq {
+            client_protocol: ProtocolVersion::V10,
+            username: None,
+            password: None,
+            configuration: None,
+        };
+        while second.try_call(&opening).await.is_err() {
+            assert!(Instant::now() < deadline, "there is a place again");
+            second = Raw::connect(fixture.node.address()).await;
+        }
+        if outlives {
+            assert_eq!(fixture.engine.streams(), 1, "it is still at work");
+            fixture.engine.open_gate();
+            until("it ends by itself", || fixture.engine.streams() == 0).await;
+            assert_eq!(fixture.engine.gates(), 0, "through the gate");
+        } else {
+            until("it was stopped", || fixture.engine.streams() == 0).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_message_may_come_in_pieces_and_a_client_may_close_its_side_early() {
     let fixture = Fixture::start().await;
     let mut raw = Raw::connect(fixture.node.address()).await;

@@ -130,3 +130,24 @@ async fn a_deleted_znode_ends_a_node_without_sessions_at_once() {
     soon(fixture.node.removed()).await;
     server.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_client_that_has_vanished_does_not_keep_a_node_that_was_taken_off_the_list() {
+    let (server, ensemble) = server().await;
+    let more = "hive.server2.graceful.stop.timeout = 1s\nhive.server2.session.check.interval = 100ms\n\
+                hive.server2.close.session.on.disconnect = false";
+    let (fixture, _) = registered(&server, more).await;
+    let gone = super::raw::Raw::open(fixture.node.address()).await;
+    drop(gone);
+    assert_eq!(fixture.sessions(), 1);
+    let _ = soon(discovery::deregister(
+        &ensemble,
+        &Namespace::default(),
+        "1.0",
+    ))
+    .await
+    .unwrap();
+    soon(fixture.node.removed()).await;
+    assert_eq!(fixture.sessions(), 0);
+    server.shutdown().await;
+}

@@ -5,7 +5,8 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 use hs2_node::engine::{
-    Database, Engine, EngineError, EngineSession, Execution, SessionOptions, Table, TableKind,
+    Database, Engine, EngineError, EngineSession, Execution, Progress, SessionOptions, Stage,
+    Table, TableKind,
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,6 +49,11 @@ impl Scripted {
         self.shared.gate.add_permits(1);
     }
 
+    /// How many statements could go on that nobody waits for.
+    pub(crate) fn gates(&self) -> usize {
+        self.shared.gate.available_permits()
+    }
+
     /// What sessions were opened with.
     pub(crate) fn opened(&self) -> Vec<SessionOptions> {
         self.shared.opened.lock().unwrap().clone()
@@ -67,6 +73,26 @@ impl Engine for Scripted {
         Ok(Arc::new(ScriptedSession {
             shared: self.shared.clone(),
         }))
+    }
+}
+
+/// One stage of two is done.
+#[derive(Debug)]
+struct Half(i32);
+
+impl Progress for Half {
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |name: &str, tasks_done| Stage {
+            name: name.to_owned(),
+            tasks: 3,
+            tasks_done,
+            ..Stage::default()
+        };
+        vec![stage("Map 1", 3), stage("Reducer 2", 0)]
+    }
+
+    fn rows_modified(&self) -> Option<u64> {
+        u64::try_from(self.0).ok()
     }
 }
 
@@ -123,6 +149,7 @@ impl EngineSession for ScriptedSession {
     /// | `failing N` | N rows, then an error |
     /// | `panicking N` | N rows, then a panic |
     /// | `ddl` | nothing, after a wait at the gate |
+    /// | `insert N` | the same, and says that it inserts N rows in two stages |
     /// | `syntax`, `panic now`, `compile forever` | what they say |
     async fn execute(
         &self,
@@ -167,7 +194,7 @@ impl EngineSession for ScriptedSession {
             "panicking" => rows
                 .chain(stream::once(async { panic!("a bug of the engine") }))
                 .boxed(),
-            "ddl" => stream::once(async move { gate().await })
+            "ddl" | "insert" => stream::once(async move { gate().await })
                 .filter_map(|()| async { None })
                 .boxed(),
             "panic" => panic!("a bug of the compiler"),
@@ -180,9 +207,11 @@ impl EngineSession for ScriptedSession {
             let _alive = &alive;
             batch
         });
+        let rows = !matches!(order, "ddl" | "insert");
         Ok(Execution {
-            schema: (order != "ddl").then(schema),
+            schema: rows.then(schema),
             batches: batches.boxed(),
+            progress: (order == "insert").then(|| Arc::new(Half(count)) as _),
         })
     }
 

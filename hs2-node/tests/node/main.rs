@@ -7,6 +7,7 @@
 //! - `http`: the HTTP transport, request by request
 //! - `limits`: what one user, one address and all messages together may take
 //! - `login`: passwords that are checked
+//! - `room`: bounds of the result folder, and a full disk
 #![allow(clippy::unwrap_used)] // A test fails where it finds what it does not expect.
 
 mod calls;
@@ -18,6 +19,7 @@ mod limits;
 mod login;
 mod queries;
 mod raw;
+mod room;
 
 use engine::Scripted;
 use hs2_client::{ConnectOptions, Session, SessionOptions, connect};
@@ -45,7 +47,11 @@ impl Fixture {
 
     /// With these settings, as lines of a settings file.
     async fn with(settings: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), settings).await
+    }
+
+    /// With its results in this folder.
+    async fn on(folder: tempfile::TempDir, settings: &str) -> Self {
         let mut config = Config::default();
         config.apply_text(settings).unwrap();
         config.port = 0;

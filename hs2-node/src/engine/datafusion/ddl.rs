@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::progress::PlanProgress;
 use super::query::{QueryPlanner, bare_names, find, storable};
 use super::session::SessionInner;
 use super::sql::cursor::TableName;
@@ -86,7 +87,12 @@ pub(crate) async fn create_table(
         compiled.as_ref().map(|c| c.columns.as_slice()),
     )?;
     let inner = Arc::clone(session);
-    Ok(session.deferred(async move {
+    let progress = compiled.as_ref().map(|compiled| {
+        let progress = PlanProgress::of_insert(Some(&compiled.plan));
+        (Arc::new(progress), compiled.stop.clone())
+    });
+    let inserted = progress.clone().map(|(progress, _)| progress);
+    let work = async move {
         let staged = inner
             .shared
             .warehouse
@@ -94,7 +100,10 @@ pub(crate) async fn create_table(
         if let Some(compiled) = compiled {
             let mut file = DataFile::create(staged.data(), meta.schema()?, meta.types()?)?;
             let written = &mut file;
-            stream::for_each(compiled.plan, compiled.context, |batch| {
+            stream::for_each(compiled, |batch| {
+                if let Some(inserted) = &inserted {
+                    inserted.inserted(batch.num_rows());
+                }
                 std::future::ready(written.write(&batch).map(|()| true))
             })
             .await?;
@@ -104,7 +113,11 @@ pub(crate) async fn create_table(
             return Ok(());
         }
         Err(exists(&database, &table))
-    }))
+    };
+    Ok(match progress {
+        Some((progress, stop)) => session.deferred_write(progress, stop, work),
+        None => session.deferred(work),
+    })
 }
 
 fn new_table(

@@ -6,6 +6,7 @@ use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
 
 use super::ddl::resolve;
 use super::functions::cast::check;
+use super::progress::PlanProgress;
 use super::query::{QueryPlanner, find, is_managed};
 use super::session::{SessionInner, nothing};
 use super::sql::cursor::TableName;
@@ -56,7 +57,12 @@ pub(crate) async fn insert(
         }
     };
     let inner = Arc::clone(session);
-    Ok(session.deferred(async move {
+    let compiled = rows.as_ref().err();
+    let stop = compiled.map(|compiled| compiled.stop.clone());
+    let plan = compiled.map(|compiled| &compiled.plan);
+    let progress = Arc::new(PlanProgress::of_insert(plan));
+    let inserted = Arc::clone(&progress);
+    let work = async move {
         let warehouse = &inner.shared.warehouse;
         let old = warehouse.data_path(&database, &table, &meta);
         let mut meta = meta;
@@ -76,13 +82,15 @@ pub(crate) async fn insert(
         let schema = meta.schema()?;
         let mut file = DataFile::create(&into, schema, types.clone())?;
         let mut write = |batch: &RecordBatch| {
-            arrange(batch, &sources, &types).and_then(|batch| file.write(&batch))
+            file.write(&arrange(batch, &sources, &types)?)?;
+            inserted.inserted(batch.num_rows());
+            Ok(())
         };
         match rows {
             Ok(batch) => write(&batch)?,
             Err(compiled) => {
                 let each = |batch| std::future::ready(write(&batch).map(|()| true));
-                stream::for_each(compiled.plan, compiled.context, each).await?;
+                stream::for_each(compiled, each).await?;
             }
         }
         file.commit(&into)?;
@@ -92,7 +100,8 @@ pub(crate) async fn insert(
             remove(&old);
         }
         Ok(())
-    }))
+    };
+    Ok(session.deferred_write(progress, stop.unwrap_or_default(), work))
 }
 
 /// `TRUNCATE TABLE`.

@@ -8,14 +8,17 @@
 //! A statement that is accepted means what it means in Hive; what this layer cannot promise is refused by name with
 //! SQLSTATE `0A000`. Queries are planned and run on a runtime of the engine's own.
 
+mod cancel;
 mod check;
 mod ddl;
 mod dml;
 mod error;
 mod functions;
 mod lateral;
+mod memory;
 mod operators;
 mod planner;
+mod progress;
 mod query;
 mod runtime;
 mod session;
@@ -35,22 +38,24 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::prelude::SessionConfig;
 
+use self::memory::Memory;
 use self::operators::HiveOperators;
 use self::runtime::QueryRuntime;
 use self::session::Session;
 use self::warehouse::{DEFAULT_DATABASE, Warehouse};
 use super::{Engine, EngineError, EngineSession, SessionOptions};
+use crate::spool::SpoolDir;
 
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8192;
-/// How many consumers an out-of-memory error names.
-const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::new(3).expect("three");
+/// A sort keeps this part of the memory, and 10 MiB at most, so that it can merge what it has spilled. Small sorts take
+/// it too, and there may be many of them.
+const SORT_MERGE_PART: usize = 128;
 
 /// Functions of Spark that are Hive's too, and that DataFusion has not or has otherwise.
 const SPARKS: [&str; 8] = [
@@ -72,23 +77,30 @@ pub struct DataFusionOptions {
     /// How much memory all queries together may take for sorting, joining and grouping, in bytes. What goes beyond is
     /// spilled to disk or fails the query.
     pub memory_limit_bytes: usize,
-    /// Where queries spill. The engine makes a folder of its own in it and removes that when it is dropped.
+    /// Where queries spill. The engine makes a folder of its own in it, and removes those of engines that are gone.
     pub spill_dir: PathBuf,
     /// How many parts of one query run at the same time; also the number of worker threads.
     pub target_partitions: usize,
 }
 
 impl DataFusionOptions {
-    /// Options for a warehouse: 256 MiB, the system's folder for temporary files, one part for each processor.
+    /// Options for a warehouse: 256 MiB, a folder in the system's one for temporary files, one part for each
+    /// processor.
     #[must_use]
     pub fn new(warehouse: impl Into<PathBuf>) -> Self {
         Self {
             warehouse: warehouse.into(),
             memory_limit_bytes: 256 << 20,
-            spill_dir: std::env::temp_dir(),
+            spill_dir: spill_folder(),
             target_partitions: std::thread::available_parallelism().map_or(2, NonZeroUsize::get),
         }
     }
+}
+
+/// A folder of this user's in the system's one for temporary files.
+fn spill_folder() -> PathBuf {
+    let user = std::env::var("USER").unwrap_or_default();
+    std::env::temp_dir().join(format!("hs2-node-spill-{user}"))
 }
 
 /// The embedded engine. Cloning is cheap; the clones are one engine.
@@ -103,9 +115,10 @@ pub(crate) struct Shared {
     /// What each statement's state is copied from.
     state: SessionState,
     operators: Arc<HiveOperators>,
+    memory: Arc<Memory>,
     runtime: QueryRuntime,
-    // Removed with its files when the engine goes.
-    _spill: tempfile::TempDir,
+    // Removed with its files when the engine goes, or by the next one when its process was killed.
+    _spill: SpoolDir,
 }
 
 impl std::fmt::Debug for Shared {
@@ -124,36 +137,24 @@ impl DataFusionEngine {
     /// The warehouse or the spill folder cannot be made or written.
     pub fn new(options: &DataFusionOptions) -> Result<Self, EngineError> {
         let warehouse = Warehouse::open(&options.warehouse)?;
-        let spilling = |e: std::io::Error| {
-            error::io(
-                &format!("making a spill folder in {}", options.spill_dir.display()),
-                &e,
-            )
-        };
-        std::fs::create_dir_all(&options.spill_dir).map_err(spilling)?;
-        let spill = tempfile::Builder::new()
-            .prefix("hs2-spill-")
-            .tempdir_in(&options.spill_dir)
-            .map_err(spilling)?;
+        let spilling = |e| error::execution(format!("no folder to spill in: {e}"));
+        let spill = SpoolDir::open(&options.spill_dir).map_err(spilling)?;
         let mode = DiskManagerMode::Directories(vec![spill.path().to_owned()]);
-        let pool = TrackConsumersPool::new(
-            FairSpillPool::new(options.memory_limit_bytes),
-            CONSUMERS_NAMED,
-        );
+        let memory = Memory::new(options.memory_limit_bytes);
         let environment = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(pool))
+            .with_memory_pool(memory.query())
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
             .build_arc()
             .map_err(|e| error::from_running(&e))?;
         let builder = SessionStateBuilder::new().with_runtime_env(environment);
-        let (state, operators) =
-            state(builder, options.target_partitions).map_err(|e| error::from_running(&e))?;
+        let (state, operators) = state(builder, options).map_err(|e| error::from_running(&e))?;
         let runtime = QueryRuntime::new(options.target_partitions)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 warehouse,
                 state,
                 operators,
+                memory,
                 runtime,
                 _spill: spill,
             }),
@@ -195,11 +196,14 @@ impl Engine for DataFusionEngine {
 /// DataFusion set up for Hive, and the planner of its operators.
 fn state(
     builder: SessionStateBuilder,
-    target_partitions: usize,
+    engine: &DataFusionOptions,
 ) -> Result<(SessionState, Arc<HiveOperators>), datafusion::error::DataFusionError> {
     let mut config = SessionConfig::new()
         .with_batch_size(BATCH_ROWS)
-        .with_target_partitions(target_partitions.max(1))
+        .with_target_partitions(engine.target_partitions.max(1))
+        .with_sort_spill_reservation_bytes(
+            (engine.memory_limit_bytes / SORT_MERGE_PART).min(10 << 20),
+        )
         .with_information_schema(false)
         .with_default_catalog_and_schema("hive", DEFAULT_DATABASE)
         .with_create_default_catalog_and_schema(false);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::datasource::ViewTable;
 use datafusion::datasource::provider_as_source;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::ExecutionPlan;
@@ -13,13 +14,14 @@ use datafusion::physical_plan::displayable;
 use datafusion::sql::sqlparser::ast::Query;
 use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
 
+use super::cancel::{self, Stop};
 use super::sql::cursor::Cursor;
 use super::sql::lexer;
 use super::sql::rewrite::{self, Context, OutputName, TableReference};
 use super::sql::statement::{self, Statement};
 use super::sql::types::HiveType;
 use super::sql::variables::SourceText;
-use super::stream::Output;
+use super::stream::{self, Output};
 use super::warehouse::metadata::{Kind, TableMeta, ViewMeta};
 use super::warehouse::{Warehouse, provider};
 use super::{Shared, check, error, planner};
@@ -40,6 +42,8 @@ pub(crate) struct Compiled {
     pub(crate) plan: Arc<dyn ExecutionPlan>,
     pub(crate) context: Arc<TaskContext>,
     pub(crate) columns: Vec<(String, HiveType)>,
+    /// Stops the plan, whatever it is in the middle of.
+    pub(crate) stop: Stop,
 }
 
 impl Compiled {
@@ -123,11 +127,23 @@ impl<'a> QueryPlanner<'a> {
             .create_physical_plan(&planned.plan)
             .await
             .map_err(|e| self.planning_error(&e))?;
+        let stop = Stop::default();
+        let plan = cancel::stoppable(stream::in_order(plan)?, &stop)
+            .map_err(|e| self.planning_error(&e))?;
         Ok(Compiled {
             plan,
-            context: self.state.task_ctx(),
+            context: self.task_context(),
             columns: planned.columns,
+            stop,
         })
+    }
+
+    /// What the plan runs with: memory of its own, as much as it may take.
+    fn task_context(&self) -> Arc<TaskContext> {
+        let context = TaskContext::from(&self.state);
+        let mut runtime = RuntimeEnv::clone(&context.runtime_env());
+        runtime.memory_pool = self.shared.memory.query();
+        Arc::new(context.with_runtime(Arc::new(runtime)))
     }
 
     /// The lines of `EXPLAIN`.

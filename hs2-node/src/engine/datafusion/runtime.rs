@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use arrow_array::RecordBatch;
 use futures::Stream;
+use futures::future::BoxFuture;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinError, JoinHandle};
@@ -59,7 +60,8 @@ impl QueryRuntime {
         task.await.unwrap_or_else(|e| Err(joined(e)))
     }
 
-    /// Starts `work`, which sends batches; the stream yields them. Dropping the stream stops the work.
+    /// A stream of the batches that `work` sends. The work starts when the stream is polled for the first time, so
+    /// that a statement which waits for its turn costs nothing; dropping the stream stops it.
     pub(crate) fn stream<F>(&self, work: impl FnOnce(BatchSender) -> F) -> BatchStream
     where
         F: Future<Output = Result<(), EngineError>> + Send + 'static,
@@ -67,8 +69,7 @@ impl QueryRuntime {
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
         BatchStream {
             receiver,
-            task: self.handle.spawn(work(sender)),
-            done: false,
+            work: Work::Waiting(self.handle.clone(), Box::pin(work(sender))),
         }
     }
 
@@ -103,29 +104,41 @@ pub(crate) type BatchSender = mpsc::Sender<RecordBatch>;
 /// The batches of one query, then its error if it has one.
 pub(crate) struct BatchStream {
     receiver: mpsc::Receiver<RecordBatch>,
-    task: JoinHandle<Result<(), EngineError>>,
-    done: bool,
+    work: Work,
+}
+
+enum Work {
+    Waiting(Handle, BoxFuture<'static, Result<(), EngineError>>),
+    Running(JoinHandle<Result<(), EngineError>>),
+    Done,
 }
 
 impl Stream for BatchStream {
     type Item = Result<RecordBatch, EngineError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.done {
+        let this = &mut *self;
+        this.work = match std::mem::replace(&mut this.work, Work::Done) {
+            Work::Waiting(handle, work) => Work::Running(handle.spawn(work)),
+            other => other,
+        };
+        let Work::Running(task) = &mut this.work else {
             return Poll::Ready(None);
-        }
-        if let Some(batch) = std::task::ready!(self.receiver.poll_recv(context)) {
+        };
+        if let Some(batch) = std::task::ready!(this.receiver.poll_recv(context)) {
             return Poll::Ready(Some(Ok(batch)));
         }
-        let end = std::task::ready!(Pin::new(&mut self.task).poll(context));
-        self.done = true;
+        let end = std::task::ready!(Pin::new(task).poll(context));
+        this.work = Work::Done;
         Poll::Ready(end.unwrap_or_else(|e| Err(joined(e))).err().map(Err))
     }
 }
 
 impl Drop for BatchStream {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Work::Running(task) = &self.work {
+            task.abort();
+        }
     }
 }
 
@@ -159,6 +172,21 @@ mod tests {
     use futures::StreamExt;
 
     use super::*;
+
+    #[tokio::test]
+    async fn work_begins_when_somebody_asks_for_its_batches() {
+        let runtime = QueryRuntime::new(1).expect("starts");
+        let (begun, mut beginning) = mpsc::channel::<()>(1);
+        let mut stream = runtime.stream(|_| async move {
+            let _ = begun.send(()).await;
+            Ok(())
+        });
+        // What was spawned before this had its turn before this.
+        assert_eq!(runtime.run(async { Ok(7) }).await, Ok(7));
+        assert!(beginning.try_recv().is_err(), "nobody asked");
+        assert!(stream.next().await.is_none());
+        assert!(beginning.recv().await.is_some());
+    }
 
     #[tokio::test]
     async fn a_panic_is_the_error_of_its_query_only() {

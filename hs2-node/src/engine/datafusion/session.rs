@@ -11,7 +11,9 @@ use datafusion::arrow::array::StringArray;
 use futures::StreamExt;
 use futures::stream;
 
+use super::cancel::Stop;
 use super::functions::{allow, generate};
+use super::progress::PlanProgress;
 use super::query::QueryPlanner;
 use super::settings::{self, Command, GROUP_BY_POSITION, SUBSTITUTE, Settings, UNIQUE_NAMES};
 use super::sql::cursor::Cursor;
@@ -150,18 +152,23 @@ impl SessionInner {
                 let compiled = planner.compile(planner.plan(*query)?).await?;
                 let output = compiled.output();
                 let schema = Some(Arc::clone(output.schema()));
-                let running = self.shared.runtime.stream(|sender| {
-                    batches::send(compiled.plan, compiled.context, output, sender)
+                let progress = Arc::new(PlanProgress::of_query(&compiled.plan));
+                let stop = compiled.stop.on_drop();
+                let plan = progress.while_running();
+                let running = self.shared.runtime.stream(|sender| async {
+                    let _plan = plan;
+                    batches::send(compiled, output, sender).await
                 });
-                // The engine stays while the rows are read.
+                // The engine stays while the rows are read, and the plan stops when they are no more.
                 let shared = Arc::clone(&self.shared);
                 let batches = running.map(move |batch| {
-                    let _ = &shared;
+                    let _ = (&shared, &stop);
                     batch
                 });
                 Ok(Execution {
                     schema,
                     batches: batches.boxed(),
+                    progress: Some(progress),
                 })
             }
             Statement::Explain(query) => {
@@ -320,9 +327,30 @@ impl SessionInner {
         let inner = Arc::clone(self);
         let run = stream::once(async move { inner.shared.runtime.run(work).await });
         let batches = run.filter_map(|ended| async move { ended.err().map(Err) });
+        Execution::new(None, batches.boxed())
+    }
+
+    /// As [`Self::deferred`], for work that writes the rows of a query. It stops, whatever the query is in the middle
+    /// of, when its stream is dropped.
+    pub(crate) fn deferred_write(
+        self: &Arc<Self>,
+        progress: Arc<PlanProgress>,
+        stop: Stop,
+        work: impl Future<Output = Result<(), EngineError>> + Send + 'static,
+    ) -> Execution {
+        let (plan, stop) = (progress.while_running(), stop.on_drop());
+        let execution = self.deferred(async move {
+            let _plan = plan;
+            work.await
+        });
+        let batches = execution.batches.map(move |batch| {
+            let _ = &stop;
+            batch
+        });
         Execution {
-            schema: None,
             batches: batches.boxed(),
+            progress: Some(progress),
+            ..execution
         }
     }
 }
@@ -346,10 +374,7 @@ fn commented(meta: &TableMeta) -> Result<SchemaRef, EngineError> {
 
 /// A statement that is done and has no result set.
 pub(crate) fn nothing() -> Execution {
-    Execution {
-        schema: None,
-        batches: stream::empty().boxed(),
-    }
+    Execution::new(None, stream::empty().boxed())
 }
 
 /// A result of strings.
@@ -373,8 +398,8 @@ pub(crate) fn rows(columns: &[&str], rows: Vec<Vec<String>>) -> Result<Execution
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options)
         .map_err(|e| error::execution(e.to_string()))?;
-    Ok(Execution {
-        schema: Some(schema),
-        batches: stream::iter([Ok(batch)]).boxed(),
-    })
+    Ok(Execution::new(
+        Some(schema),
+        stream::iter([Ok(batch)]).boxed(),
+    ))
 }

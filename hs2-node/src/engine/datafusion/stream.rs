@@ -8,13 +8,13 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::array::{AsArray, StringBuilder};
 use datafusion::arrow::compute;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::error;
+use super::query::Compiled;
 use super::runtime::{BatchSender, joined};
 use super::sql::types::HiveType;
 use crate::engine::EngineError;
@@ -22,25 +22,24 @@ use crate::engine::EngineError;
 /// How many batches a partition works ahead.
 const BATCHES_AHEAD: usize = 2;
 
-/// Runs `plan` and calls `each` with every batch in order, until it says that nobody listens any more.
+/// Runs a query and calls `each` with every batch in order, until it says that nobody listens any more.
 ///
 /// # Errors
 /// The query's.
 pub(crate) async fn for_each<F>(
-    plan: Arc<dyn ExecutionPlan>,
-    context: Arc<TaskContext>,
+    compiled: Compiled,
     mut each: impl FnMut(RecordBatch) -> F,
 ) -> Result<(), EngineError>
 where
     F: Future<Output = Result<bool, EngineError>>,
 {
+    let Compiled { plan, context, .. } = compiled;
     // Dropped with this future: then every partition stops.
     let mut tasks = JoinSet::new();
     let mut receivers = Vec::new();
     let partitions = plan.properties().output_partitioning().partition_count();
     // Behind a repartitioning there is no order to keep, and one output that waits for another would make it hoard.
     let in_order = !repartitions(plan.as_ref());
-    let plan = if in_order { keep_order(plan)? } else { plan };
     let (mut sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     receivers.push(receiver);
     for partition in 0..partitions {
@@ -81,8 +80,16 @@ where
     Ok(())
 }
 
-/// The plan with scans whose partitions do not take each other's files.
-fn keep_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+/// The plan with scans whose partitions do not take each other's files, where there is an order to keep.
+///
+/// # Errors
+/// None in practice: the plan's operators are built again as they were.
+pub(crate) fn in_order(
+    plan: Arc<dyn ExecutionPlan>,
+) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+    if repartitions(plan.as_ref()) {
+        return Ok(plan);
+    }
     let kept = plan.transform_up(|node| {
         Ok(node
             .with_preserve_order(true)
@@ -100,17 +107,16 @@ fn repartitions(plan: &dyn ExecutionPlan) -> bool {
             .any(|child| repartitions(child.as_ref()))
 }
 
-/// Runs `plan` and sends its batches, shaped as `output` says.
+/// Runs a query and sends its batches, shaped as `output` says.
 ///
 /// # Errors
 /// The query's.
 pub(crate) async fn send(
-    plan: Arc<dyn ExecutionPlan>,
-    context: Arc<TaskContext>,
+    compiled: Compiled,
     output: Output,
     sender: BatchSender,
 ) -> Result<(), EngineError> {
-    for_each(plan, context, |batch| {
+    for_each(compiled, |batch| {
         let shaped = output.shape(&batch);
         let sender = sender.clone();
         async move { Ok(sender.send(shaped?).await.is_ok()) }
