@@ -19,6 +19,8 @@ mod kill;
 mod large_result;
 /// What a killed node left on disk is gone after the next start.
 mod leftovers;
+/// Figures for whoever asks for them.
+mod measure;
 /// ZooKeeper goes away, or the way to it.
 mod outage;
 /// The README's first command.

@@ -43,3 +43,16 @@ async fn a_node_that_nobody_uses_leaves_at_once() {
     // Deleted, not left to the session timeout of two minutes.
     assert!(fleet.listed().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut node = Node::options().start().await;
+    let session = session(node.address()).await;
+    node.terminate();
+    node.log_line("waiting for open sessions sessions=1", SOON)
+        .await;
+    assert!(node.is_running());
+    node.terminate();
+    assert_eq!(node.exit_code(SOON).await, Some(1));
+    assert!(session.query("SELECT 1").await.is_err());
+}

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use tests::node::Node;
-use tests::peers::{beeline, beeline_aloud};
+use tests::peers::{beeline, beeline_aloud, beeline_on_a_terminal};
 use tests::process::Process;
 
 use crate::fixture::Pair;
@@ -113,4 +113,42 @@ async fn it_shows_types_metadata_and_logs_as_on_hive() {
     ] {
         assert!(output.stderr.contains(told), "{told}\n{output}");
     }
+}
+
+/// At a terminal it draws the stages of the plan, and how far each is.
+#[tokio::test]
+async fn its_progress_bar_moves_and_it_shows_the_log() {
+    let pair = Pair::start().await;
+    let url = format!("jdbc:hive2://{}/default", pair.first.address());
+    let session = hs2_client::connect(
+        &url,
+        &hs2_client::ConnectOptions::default(),
+        &hs2_client::SessionOptions::default(),
+    )
+    .await
+    .unwrap();
+    let make = "CREATE TABLE watched AS SELECT id, lpad(cast(id AS string), 20, '0') AS digits FROM range(80000)";
+    session.execute(make).await.unwrap().wait().await.unwrap();
+    let sql =
+        "SELECT max(sha2(concat(digits, 'x'), 512)) AS m FROM watched GROUP BY id % 2 ORDER BY m;";
+    let output = beeline_on_a_terminal(&url, sql).await.success();
+    let text = output.stdout.as_str();
+    assert!(
+        text.contains("VERTICES") && text.contains("Map 1 "),
+        "{output}"
+    );
+    let percents: BTreeSet<&str> = text
+        .split_whitespace()
+        .filter_map(|word| word.strip_suffix('%'))
+        .filter(|number| number.parse::<u8>().is_ok())
+        .collect();
+    assert!(
+        percents.len() > 1,
+        "the bar stands at {percents:?}: {output}"
+    );
+    assert!(
+        text.contains("INFO  : Compiling command(queryId="),
+        "{output}"
+    );
+    assert!(text.contains("INFO  : OK"), "{output}");
 }

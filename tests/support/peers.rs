@@ -85,6 +85,27 @@ async fn beeline_with(arguments: &[&str]) -> Output {
     output
 }
 
+/// Apache BeeLine as somebody at a terminal sees it: what it wrote there, with its control sequences. The terminal is that
+/// of `script`, from util-linux.
+pub async fn beeline_on_a_terminal(url: &str, sql: &str) -> Output {
+    let jars = Path::new(&setting("HS2_TEST_JARS")).join("*");
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let line = [
+        "java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp",
+        &quoted(&jars.to_string_lossy()),
+        "org.apache.hive.beeline.BeeLine -n tests -p tests -u",
+        &quoted(url),
+        "-e",
+        &quoted(sql),
+    ]
+    .join(" ");
+    let mut command = Command::new("script");
+    command
+        .args(["-q", "-e", "-c", &line, "/dev/null"])
+        .env("TERM", "xterm");
+    run(&mut command, CLIENT_DEADLINE).await
+}
+
 /// BeeLine prints its prompts, `0: jdbc:hive2://…> ` and `. . . .> `, before the header line, even when it is told to be
 /// silent.
 fn without_prompt(mut line: &str) -> &str {
