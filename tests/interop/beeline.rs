@@ -127,7 +127,7 @@ async fn its_progress_bar_moves_and_it_shows_the_log() {
     )
     .await
     .unwrap();
-    let make = "CREATE TABLE watched AS SELECT id, lpad(cast(id AS string), 20, '0') AS digits FROM range(80000)";
+    let make = "CREATE TABLE watched AS SELECT id, lpad(cast(id AS string), 20, '0') AS digits FROM range(400000)";
     session.execute(make).await.unwrap().wait().await.unwrap();
     let sql =
         "SELECT max(sha2(concat(digits, 'x'), 512)) AS m FROM watched GROUP BY id % 2 ORDER BY m;";
