@@ -49,10 +49,7 @@ impl EngineSession for RowsEngine {
             let length = BATCH_ROWS.min(rows - start).unsigned_abs();
             Ok(ready.slice(0, usize::try_from(length).unwrap_or(0)))
         });
-        Ok(Execution {
-            schema: Some(schema()),
-            batches: batches.boxed(),
-        })
+        Ok(Execution::new(Some(schema()), batches.boxed()))
     }
 
     fn current_database(&self) -> String {
