@@ -3,6 +3,7 @@
 use hs2_client::{Error, Event, Session};
 use std::io::{self, BufWriter, IsTerminal};
 use std::time::Instant;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{Format, Printer};
 use super::progress::Progress;
@@ -14,6 +15,8 @@ pub(super) enum Stop {
     Client(#[from] Error),
     #[error("cannot print the rows: {0}")]
     Output(#[from] io::Error),
+    #[error("cannot listen for Ctrl-C: {0}")]
+    Signal(#[source] io::Error),
     #[error("cancelled")]
     Cancelled,
 }
@@ -33,11 +36,13 @@ impl Runner {
     /// Runs a statement and prints its rows. Ctrl-C cancels it.
     pub(super) async fn run(&self, session: &Session, statement: &str) -> Result<(), Stop> {
         let begun = Instant::now();
+        // Listened for before anything shows that the statement runs: until then Ctrl-C would end the program.
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Stop::Signal)?;
         let progress = Progress::new();
         let rows = tokio::select! {
             done = self.finish(session, statement, &progress) => done,
             // Dropped, the operation is closed, which stops it, whatever it was doing.
-            _ = tokio::signal::ctrl_c() => Err(Stop::Cancelled),
+            _ = interrupt.recv() => Err(Stop::Cancelled),
         };
         progress.end();
         let rows = rows?;
