@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::BytesMut;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -285,12 +285,7 @@ struct Socket {
     /// Fires when the session wants to be woken, or earlier: it is set again only for an earlier time, or once it has
     /// fired.
     timer: Option<Pin<Box<Sleep>>>,
-    /// Until when reads may gather; nothing is held back where there is none.
-    gather_until: Option<Instant>,
 }
-
-/// How long reads may gather behind those that the server has yet to answer. What it answers ends that sooner.
-const GATHER_MAX: Duration = Duration::from_millis(1);
 
 type Dialing = Pin<Box<dyn Future<Output = io::Result<Transport>> + Send>>;
 
@@ -321,10 +316,6 @@ impl Socket {
                 inner.session.handle_input(now, Input::Timeout);
             }
             let order = shared.deliver(inner);
-            if order.is_none() && self.gathers(&inner.session, now) {
-                let due = inner.session.poll_timeout()?;
-                return Some(self.gather_until.map_or(due, |until| until.min(due)));
-            }
             if self.output.is_empty() {
                 std::mem::swap(&mut self.output, inner.session.outgoing());
             } else {
@@ -393,17 +384,6 @@ impl Socket {
         {
             debug!(name: "zookeeper.connection.lost", %host, %reason, "zookeeper connection given up");
         }
-    }
-
-    /// Whether what is outgoing is held back for now.
-    fn gathers(&mut self, session: &Session<Token>, now: Instant) -> bool {
-        let may = self.output.is_empty() && session.may_gather();
-        let until = *self.gather_until.get_or_insert(now + GATHER_MAX);
-        let gathers = may && now < until;
-        if !gathers {
-            self.gather_until = None;
-        }
-        gathers
     }
 
     /// Waits until there is something to do, and does the socket's part of it.

@@ -340,12 +340,7 @@ impl<T> Session<T> {
             self.watches.expect(&wish.path, wish.kind);
         }
         self.counters.requests += 1;
-        let urgent = self.urgent;
         self.wrote(now, before);
-        if matches!(&sent.kind, SentKind::User(call) if call.is_read) {
-            self.urgent = urgent;
-            self.unwritten_reads += 1;
-        }
         self.last_sent = sent.id;
         self.sent.push_back(sent);
     }
@@ -377,7 +372,6 @@ impl<T> Session<T> {
 
     /// Everything in `out` behind `before` is new.
     pub(super) fn wrote(&mut self, now: Instant, before: usize) {
-        self.urgent = true;
         self.last_written = now;
         self.counters.bytes_sent += (self.out.len() - before) as u64;
     }

@@ -41,7 +41,7 @@ impl<T> Session<T> {
             return;
         };
         self.phase = Phase::Handshake { deadline };
-        self.outgoing().clear();
+        self.out.clear();
         self.gate.reset();
         let request = ConnectRequest {
             protocol_version: 0,
@@ -302,7 +302,7 @@ impl<T> Session<T> {
 
     /// Goes on to another server, after a pause where all were tried.
     pub(super) fn try_next(&mut self, now: Instant, reason: String) {
-        self.outgoing().clear();
+        self.out.clear();
         self.search = None;
         self.auth_sent.clear();
         self.lose_sent();

@@ -5,8 +5,7 @@
 //! timer and no task, so that the driver of this crate, a simulation and a fuzzer run the same code.
 //!
 //! The contract: after every input, write all of `outgoing()` to the connection, then take outputs until there is none,
-//! and come back with [`Input::Timeout`] when `poll_timeout()` has passed. What [`may_gather`](Session::may_gather) may
-//! be written a moment later.
+//! and come back with [`Input::Timeout`] when `poll_timeout()` has passed.
 //!
 //! ```text
 //!             Connect(host)             connected            ConnectResponse       (tokens)
@@ -64,10 +63,6 @@ use rearm::Rearm;
 use watches::WatchBook;
 pub use watches::{WatchKind, WatcherId};
 use writable::Search;
-
-/// Reads may gather while the server has at least so many requests to answer, and so many times as many as there are.
-const GATHER_BEHIND_MIN: usize = 32;
-const GATHER_SHARE: usize = 3;
 
 /// What a session is made with.
 #[derive(Clone)]
@@ -288,9 +283,6 @@ pub struct Session<T> {
 
     decoder: FrameDecoder,
     out: BytesMut,
-    /// The reads in `out`, and whether there is anything else in it.
-    unwritten_reads: usize,
-    urgent: bool,
     outputs: VecDeque<Output<T>>,
     last_heard: Instant,
     last_written: Instant,
@@ -332,8 +324,6 @@ impl<T> Session<T> {
             search: None,
             probes: 0,
             out: BytesMut::new(),
-            unwritten_reads: 0,
-            urgent: false,
             outputs: VecDeque::new(),
             last_heard: now,
             last_written: now,
@@ -390,19 +380,7 @@ impl<T> Session<T> {
 
     /// Bytes for the connection. Take them from the front as they are written.
     pub const fn outgoing(&mut self) -> &mut BytesMut {
-        self.unwritten_reads = 0;
-        self.urgent = false;
         &mut self.out
-    }
-
-    /// Whether what is outgoing may wait a moment for more of its kind: it is reads alone, and the server has several
-    /// times as many to answer first. They save both sides most of their system calls and nobody time, as the server
-    /// answers in order.
-    #[must_use]
-    pub fn may_gather(&self) -> bool {
-        let written = self.sent.len().saturating_sub(self.unwritten_reads);
-        let few = self.unwritten_reads > 0 && self.unwritten_reads * GATHER_SHARE < written;
-        few && written >= GATHER_BEHIND_MIN && !self.urgent
     }
 
     /// What is to be done next.

@@ -1,6 +1,5 @@
 //! The session against a peer that is written down frame by frame, on a clock that only the test moves.
 
-mod gather;
 mod login;
 mod newer;
 mod overdue;
