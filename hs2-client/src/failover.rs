@@ -158,8 +158,10 @@ mod transport {
     fn tls(url: &JdbcUrl, connect: &mut ConnectOptions) -> Result<(), Error> {
         use crate::transport::Tls;
         let var = |name| url.session_vars().get(name);
-        if var("twoWay").is_some_and(|two_way| two_way.eq_ignore_ascii_case("true")) {
-            let text = "this client shows no certificate of its own (twoWay=true): give ConnectOptions a rustls configuration that has one";
+        let two_way = var("twoWay").is_some_and(|two_way| two_way.eq_ignore_ascii_case("true"));
+        // A trust store of the URL takes the place of what was given.
+        if two_way && (connect.tls.is_none() || var("sslTrustStore").is_some()) {
+            let text = "a URL names no certificate of the client's own (twoWay=true): give ConnectOptions a rustls configuration that has one, and the URL no sslTrustStore";
             return Err(Error::Unsupported(text.to_owned()));
         }
         connect.tls = Some(match (var("sslTrustStore"), connect.tls.take()) {

@@ -26,7 +26,7 @@
 //!   the next server, before any statement.
 //!
 //! # What it does not do
-//! Kerberos, delegation tokens, and certificates of the client's own. Asking for one of them is [`Error::Unsupported`].
+//! Kerberos, delegation tokens, and certificates of the client's own by URL. Asking for one of them is [`Error::Unsupported`].
 #![cfg_attr(
     not(test),
     deny(clippy::indexing_slicing, clippy::expect_used, clippy::panic)

@@ -228,16 +228,20 @@ impl Link {
         Lost::Timeout
     }
 
-    /// Nobody is left. What was queued to be closed is still closed, aside when an answer keeps us waiting.
+    /// Nobody is left. What was queued to be closed is still closed, aside when an answer keeps the main link waiting.
     async fn leave(mut self, answer_is_due: bool) {
-        let begun = Instant::now();
         if answer_is_due {
-            match timeout(GRACE, self.transport.receive()).await {
+            let patience = match self.role {
+                Role::Main { .. } => GRACE,
+                Role::Aside => LEAVE_TIMEOUT,
+            };
+            match timeout(patience, self.transport.receive()).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(_)) => return,
                 Err(_) => return self.send_aside(),
             }
         }
+        let begun = Instant::now();
         for job in std::mem::take(&mut self.waiting) {
             if job.answer.is_some() {
                 continue;

@@ -154,7 +154,7 @@ impl Session {
     /// Asks over a connection of its own.
     async fn ask_anew(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes, ReadError> {
         let stream = self.server.open(&self.options).await;
-        let stream = stream.map_err(|error| ReadError::Protocol(error.to_string()))?;
+        let stream = stream.map_err(|error| ReadError::Io(std::io::Error::other(error)))?;
         let mut channel = shake_hands(stream).await.map_err(|error| broken(&error))?;
         let answer = channel.send_request(request).await;
         let answer = answer.map_err(|error| broken(&error))?;
