@@ -78,7 +78,9 @@ impl Cookies {
         }
         if over {
             self.0.remove(name);
-        } else if set_cookie.len() <= COOKIE_BYTES_MAX && self.0.len() < COOKIES_MAX {
+        } else if set_cookie.len() <= COOKIE_BYTES_MAX
+            && (self.0.len() < COOKIES_MAX || self.0.contains_key(name))
+        {
             self.0.insert(name.to_owned(), value.to_owned());
         }
     }
@@ -143,5 +145,7 @@ mod tests {
             cookies.take(&format!("many{number}=x"), false);
         }
         assert_eq!(cookies.0.len(), COOKIES_MAX);
+        cookies.take("other=2", false);
+        assert_eq!(cookies.0["other"], "2", "one that is there is renewed");
     }
 }
