@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::Field;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hs2_node::spool::{PAGE_ROWS_MAX, SpoolDir};
 use hs2_proto::rowset::arrow::{column_kinds, encode_array, encode_batch};
@@ -17,26 +17,8 @@ const BATCH_ROWS: usize = 8192;
 const BATCHES: usize = 128;
 const ROWS: u64 = (BATCH_ROWS * BATCHES) as u64;
 
-/// `id bigint, b bigint, d double, s string` of 20 bytes.
 fn batch() -> RecordBatch {
-    let numbers = || 0..i64::try_from(BATCH_ROWS).unwrap();
-    let schema = Schema::new(vec![
-        Field::new("id", DataType::Int64, false),
-        Field::new("b", DataType::Int64, false),
-        Field::new("d", DataType::Float64, false),
-        Field::new("s", DataType::Utf8, false),
-    ]);
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(numbers().collect::<Int64Array>()),
-        Arc::new(numbers().map(|n| n * 7919).collect::<Int64Array>()),
-        Arc::new(Float64Array::from_iter_values(
-            (0..BATCH_ROWS).map(|n| n as f64 / 3.0),
-        )),
-        Arc::new(StringArray::from_iter_values(
-            numbers().map(|n| format!("{n:020}")),
-        )),
-    ];
-    RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+    benches::hs2::batch(0..i64::try_from(BATCH_ROWS).unwrap())
 }
 
 fn conversion(c: &mut Criterion) {
