@@ -8,6 +8,7 @@ mod sasl;
 mod server;
 mod session;
 mod session_events;
+mod spool;
 mod texts;
 
 pub use proto::{zk_frame, zk_reply, zk_request};
@@ -15,6 +16,7 @@ pub use sasl::zk_sasl;
 pub use server::zk_server;
 pub use session::zk_session;
 pub use session_events::zk_session_events;
+pub use spool::spool_page;
 pub use texts::{http_text, jdbc_url, thrift_message, zk_text};
 
 /// A function that takes any bytes.
@@ -32,5 +34,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("zk_server", zk_server),
     ("thrift_message", thrift_message),
     ("http_text", http_text),
+    ("spool_page", spool_page),
     ("jdbc_url", jdbc_url),
 ];

@@ -131,6 +131,10 @@ impl Page {
         let first_row = u64::from_le_bytes(header.array()?);
         let (rows, count) = (header.number()?, header.number()?);
         let columns = read_directory(&mut header, rows, count)?;
+        if columns.is_empty() && rows > 0 {
+            // Nothing bounds their number.
+            return Err(PageProblem::Layout("row count"));
+        }
         Ok(Self {
             first_row,
             rows,
@@ -482,5 +486,12 @@ mod tests {
         Page::encode(&mut bytes, 0, 0, &[]).unwrap();
         let page = Page::decode(bytes.into()).unwrap();
         assert_eq!((page.rows(), page.columns(0..0).unwrap().len()), (0, 0));
+
+        let mut bytes = Vec::new();
+        Page::encode(&mut bytes, 0, 5, &[]).unwrap();
+        assert_eq!(
+            Page::decode(bytes.into()),
+            Err(PageProblem::Layout("row count"))
+        );
     }
 }
