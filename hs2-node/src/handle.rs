@@ -1,15 +1,12 @@
 //! New handles. Whoever holds one may use what it names, so nobody must be able to guess it.
 
 use hs2_proto::tcli::HandleId;
-use std::fs::File;
-use std::io::{self, Read};
 
 /// A fresh handle from the operating system's random numbers: a UUID of version 4, and a secret.
-pub(crate) fn new_handle() -> io::Result<HandleId> {
+pub(crate) fn new_handle() -> Result<HandleId, getrandom::Error> {
     let (mut guid, mut secret) = ([0; 16], [0; 16]);
-    let mut source = File::open("/dev/urandom")?;
-    source.read_exact(&mut guid)?;
-    source.read_exact(&mut secret)?;
+    getrandom::fill(&mut guid)?;
+    getrandom::fill(&mut secret)?;
     guid[6] = guid[6] & 0x0f | 0x40;
     guid[8] = guid[8] & 0x3f | 0x80;
     Ok(HandleId { guid, secret })

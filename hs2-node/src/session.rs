@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-use crate::config::{Authentication, Config};
+use crate::config::Config;
 use crate::engine::{EngineSession, SessionOptions};
 use crate::error::Failure;
 use crate::handle::same_secret;
@@ -437,11 +437,10 @@ fn check_proxy(user: &str, proxied: &str, config: &Config) -> Result<(), Failure
         let text = "Proxy user substitution is not allowed";
         return Err(Failure::new("08S01", text));
     }
-    let believed = matches!(
-        config.authentication,
-        Authentication::None | Authentication::NoSasl
-    );
-    if believed || user == proxied || config.proxy_users.allow(user, proxied) {
+    if config.authentication.believes_everybody()
+        || user == proxied
+        || config.proxy_users.allow(user, proxied)
+    {
         return Ok(());
     }
     let text = format!(

@@ -2,20 +2,22 @@
 
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
-use super::{AuthenticationError, Authenticator, LoginError};
+use super::{AuthenticationError, Authenticator, CHECKS_MAX, LoginError};
 use crate::config::Config;
 
 /// A file of some hundred thousand users.
 const FILE_BYTES_MAX: u64 = 16 << 20;
-/// What a password of an unknown user is compared with, so that it takes as long: of the cost that `htpasswd` chooses
-/// when it is told nothing is a weaker 5; 10 is what its manual recommends at least today.
+/// What a password of an unknown user is compared with: bcrypt works for it too, at a common cost.
 const NOBODYS_HASH: &str = "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
 
 /// A password file. It is read anew for every check: whoever is added may log in, whoever is removed may not.
 #[derive(Debug)]
 pub(super) struct PasswordFile {
     path: PathBuf,
+    checks: Arc<Semaphore>,
 }
 
 impl PasswordFile {
@@ -42,7 +44,8 @@ impl PasswordFile {
                 return Err(named(format!("line {number} is not `user:hash`")));
             }
         }
-        Ok(Self { path })
+        let checks = Arc::new(Semaphore::new(CHECKS_MAX));
+        Ok(Self { path, checks })
     }
 }
 
@@ -50,7 +53,14 @@ impl PasswordFile {
 impl Authenticator for PasswordFile {
     async fn check(&self, user: &str, password: &str) -> Result<(), LoginError> {
         let (path, user, password) = (self.path.clone(), user.to_owned(), password.to_owned());
-        let checked = tokio::task::spawn_blocking(move || verify(&path, &user, &password)).await;
+        let place = Arc::clone(&self.checks).acquire_owned().await;
+        let place = place.map_err(|error| LoginError::Unavailable(error.to_string()))?;
+        // The work goes on when the client has gone, and has its place until its end.
+        let check = move || {
+            let _place = place;
+            verify(&path, &user, &password)
+        };
+        let checked = tokio::task::spawn_blocking(check).await;
         checked.unwrap_or_else(|error| Err(LoginError::Unavailable(error.to_string())))
     }
 }
@@ -98,9 +108,9 @@ fn is_bcrypt(hash: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
     use std::io::Write;
 
-    /// Made by `htpasswd -nbB -C 4 scott tiger`.
     fn file(text: &str) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
@@ -112,6 +122,22 @@ mod tests {
             password_file: Some(path.to_owned()),
             ..Config::default()
         }
+    }
+
+    /// Whoever goes leaves the work behind, and the work its place taken.
+    #[tokio::test]
+    async fn no_more_checks_run_because_clients_go() {
+        let hash = bcrypt::hash("tiger", 12).unwrap();
+        let file = file(&format!("scott:{hash}\n"));
+        let passwords = PasswordFile::open(&config(file.path())).unwrap();
+        for _ in 0..CHECKS_MAX {
+            let mut check = passwords.check("scott", "lion");
+            assert!((&mut check).now_or_never().is_none());
+        }
+        assert_eq!(passwords.checks.available_permits(), 0);
+        let mut check = passwords.check("scott", "tiger");
+        assert!((&mut check).now_or_never().is_none());
+        assert_eq!(check.await, Ok(()));
     }
 
     #[tokio::test]

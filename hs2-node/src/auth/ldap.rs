@@ -207,7 +207,11 @@ impl Authenticator for Ldap {
 
 /// Whether the directory takes name and password.
 async fn bind(ldap: &mut Connection, name: &str, password: &str) -> Result<bool, CheckError> {
-    let bound = ldap.simple_bind(name, password).await?;
+    // A directory that accepts and says nothing is given up for the next one.
+    let bound = ldap
+        .with_timeout(CONNECT_PATIENCE)
+        .simple_bind(name, password)
+        .await?;
     match bound.rc {
         0 => Ok(true),
         rc if WRONG.contains(&rc) => Ok(false),

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a checked login is taken again. So long a changed password may still work over HTTP.
+/// How long a checked login is taken again. So long a changed password may still work over HTTP
+/// without a cookie.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Logins that are remembered; beyond that all are forgotten at once.
 const LOGINS_MAX: usize = 4096;

@@ -3,8 +3,8 @@
 use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
-use hs2_proto::rowset::arrow::encode_array;
-use hs2_proto::rowset::{ColumnKind, WireColumn};
+use hs2_proto::rowset::arrow::encode_batch;
+use hs2_proto::rowset::{Cell, ColumnSlice};
 use std::io::{self, Write};
 
 use arrow_array::RecordBatch;
@@ -80,32 +80,26 @@ impl<W: Write> Printer<W> {
 
     /// Prints the rows of a batch.
     pub(super) fn batch(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        let schema = batch.schema();
-        let columns = schema
-            .fields()
-            .iter()
-            .zip(batch.columns())
-            .map(|(field, array)| encode_array(array, field));
-        let columns = columns
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(io::Error::other)?;
-        for row in 0..batch.num_rows() {
-            self.row(&columns, row)?;
+        let wire = encode_batch(batch).map_err(io::Error::other)?;
+        let slices = wire.slice(0..wire.rows).map_err(io::Error::other)?;
+        let mut columns: Vec<_> = slices.iter().map(ColumnSlice::cells).collect();
+        for _ in 0..wire.rows {
             self.printed.rows += 1;
+            let cells = columns.iter_mut().map(|cells| cells.next());
+            self.row(cells.map(|cell| Word::of(&cell.unwrap_or(Cell::Null))))?;
         }
         Ok(())
     }
 
-    fn row(&mut self, columns: &[WireColumn], row: usize) -> io::Result<()> {
-        let cells = columns.iter().map(|column| Cell::of(column, row));
-        let shown = |cell: Cell| match cell.text {
+    fn row(&mut self, cells: impl Iterator<Item = Word>) -> io::Result<()> {
+        let shown = |cell: Word| match cell.text {
             Some(text) => one_line(&text),
             None => "NULL".to_owned(),
         };
         match self.format {
             Format::Vertical => {
                 let cells: Vec<_> = cells.map(shown).collect();
-                self.print_vertical(self.printed.rows + 1, &cells)
+                self.print_vertical(self.printed.rows, &cells)
             }
             Format::Table => {
                 self.table.push(cells.map(shown).collect());
@@ -163,7 +157,7 @@ impl<W: Write> Printer<W> {
                 // Nothing is too wide.
                 None => {}
                 Some(limit) if limit < COLUMN_WIDTH_MIN => {
-                    let first = self.printed.rows.saturating_sub(rows.len() as u64) + 1;
+                    let first = self.printed.rows + 1 - rows.len() as u64;
                     for (number, row) in (first..).zip(&rows) {
                         self.print_vertical(number, row)?;
                     }
@@ -216,28 +210,40 @@ fn column_width(widths: &[usize], terminal: usize) -> Option<usize> {
 }
 
 /// One value in words.
-struct Cell {
+struct Word {
     /// `None` for NULL.
     text: Option<String>,
     /// A number or truth value, which JSON writes without quotes.
     bare: bool,
 }
 
-impl Cell {
-    fn of(column: &WireColumn, row: usize) -> Self {
-        let text = if column.is_null(row) {
-            None
-        } else {
-            value(column, row)
+impl Word {
+    fn of(cell: &Cell<'_>) -> Self {
+        let (text, bare) = match *cell {
+            Cell::Null => {
+                return Self {
+                    text: None,
+                    bare: true,
+                };
+            }
+            Cell::Bool(value) => (value.to_string(), true),
+            Cell::Byte(number) => (number.to_string(), true),
+            Cell::I16(number) => (number.to_string(), true),
+            Cell::I32(number) => (number.to_string(), true),
+            Cell::I64(number) => (number.to_string(), true),
+            Cell::Double(f64::INFINITY) => ("Infinity".to_owned(), false),
+            Cell::Double(f64::NEG_INFINITY) => ("-Infinity".to_owned(), false),
+            Cell::Double(number) => (format!("{number:?}"), !number.is_nan()),
+            Cell::String(bytes) => (String::from_utf8_lossy(bytes).into_owned(), false),
+            Cell::Binary(bytes) => (
+                bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+                false,
+            ),
         };
-        let bare = match column.kind {
-            ColumnKind::String | ColumnKind::Binary => false,
-            ColumnKind::Double => text
-                .as_deref()
-                .is_some_and(|text| !matches!(text, "NaN" | "Infinity" | "-Infinity")),
-            _ => true,
-        };
-        Self { text, bare }
+        Self {
+            text: Some(text),
+            bare,
+        }
     }
 
     fn json(&self) -> String {
@@ -247,37 +253,6 @@ impl Cell {
             Some(text) => json_text(text),
         }
     }
-}
-
-fn value(column: &WireColumn, row: usize) -> Option<String> {
-    fn bytes<const N: usize>(column: &WireColumn, row: usize) -> Option<[u8; N]> {
-        column.values.get(row * N..)?.first_chunk().copied()
-    }
-    Some(match column.kind {
-        ColumnKind::Bool => (bytes::<1>(column, row)? != [0]).to_string(),
-        ColumnKind::Byte => i8::from_be_bytes(bytes(column, row)?).to_string(),
-        ColumnKind::I16 => i16::from_be_bytes(bytes(column, row)?).to_string(),
-        ColumnKind::I32 => i32::from_be_bytes(bytes(column, row)?).to_string(),
-        ColumnKind::I64 => i64::from_be_bytes(bytes(column, row)?).to_string(),
-        ColumnKind::Double => match f64::from_be_bytes(bytes(column, row)?) {
-            number if number == f64::INFINITY => "Infinity".to_owned(),
-            number if number == f64::NEG_INFINITY => "-Infinity".to_owned(),
-            number => format!("{number:?}"),
-        },
-        ColumnKind::String => String::from_utf8_lossy(element(column, row)?).into_owned(),
-        ColumnKind::Binary => {
-            let bytes = element(column, row)?.iter();
-            bytes.map(|byte| format!("{byte:02x}")).collect()
-        }
-    })
-}
-
-/// The bytes of a value that has its own length.
-fn element(column: &WireColumn, row: usize) -> Option<&[u8]> {
-    let start = usize::try_from(*column.offsets.get(row)?).ok()?;
-    let end = usize::try_from(*column.offsets.get(row + 1)?).ok()?;
-    // The length stands before it.
-    column.values.get(start + 4..end)
 }
 
 fn write_line(
@@ -537,6 +512,23 @@ mod tests {
         let (text, printed) = table_of(&many, 40);
         assert!(text.starts_with("-[ row 1 ]-\nc0  | some"), "{text}");
         assert!(!printed.cut);
+    }
+
+    /// They are counted through the headers of a long table.
+    #[test]
+    fn rows_that_do_not_fit_keep_their_numbers() {
+        let columns = (0..12).map(|index| {
+            let array: ArrayRef = Arc::new(StringArray::from(vec!["some longer text"; 2001]));
+            (format!("c{index}"), array)
+        });
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut out = Vec::new();
+        let mut printer = Printer::new(&mut out, Format::Table, &batch.schema(), Some(40)).unwrap();
+        printer.batch(&batch).unwrap();
+        printer.end().unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let heads = text.lines().filter(|line| line.starts_with("-[ row "));
+        assert!(heads.eq((1..=2001).map(|number| format!("-[ row {number} ]-"))));
     }
 
     #[test]

@@ -74,13 +74,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
 
     say(&"4. It makes a table and queries it; the rows come back from a result file:");
     for statement in SAMPLE {
-        session
-            .execute(statement)
-            .await
-            .map_err(CliError::failed)?
-            .wait()
-            .await
-            .map_err(CliError::failed)?;
+        session.run(statement).await.map_err(CliError::failed)?;
     }
     say(&format_args!("   {QUERY};"));
     print_rows(&session, QUERY).await?;

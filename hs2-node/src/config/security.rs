@@ -54,6 +54,12 @@ pub enum Authentication {
 }
 
 impl Authentication {
+    /// Whether nobody proves who they are.
+    #[must_use]
+    pub const fn believes_everybody(self) -> bool {
+        matches!(self, Self::None | Self::NoSasl)
+    }
+
     /// The setting's value.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -100,7 +100,8 @@ pub(super) async fn serve(
         message_bytes_max: service.config.message_bytes_max,
         first: None,
     };
-    let too_late = || End::LoginTimeout(service.config.login_timeout);
+    let patience = deadline.saturating_duration_since(Instant::now());
+    let too_late = || End::LoginTimeout(patience);
     let login = timeout_at(
         deadline,
         connection.log_in(refusal.map(TurnedAway::into_text)),
@@ -290,16 +291,15 @@ impl Connection<'_> {
             let Some(answer) = self.answer(served, &message).await? else {
                 return Ok(());
             };
+            let was_large = message.len() > READ_AHEAD_MAX;
             drop(message);
+            if was_large {
+                // What came behind it would keep all of its memory.
+                self.input = BytesMut::from(self.input.as_ref());
+            }
             self.share.release();
-            let length = u32::try_from(answer.remaining())
-                .unwrap_or(u32::MAX)
-                .to_be_bytes();
-            let header: &[u8] = if matches!(self.framing, Framing::Sasl) {
-                &length
-            } else {
-                &[]
-            };
+            let header = self.header(answer.remaining());
+            let header: &[u8] = header.as_slice().as_flattened();
             self.send(Buf::chain(header, answer)).await?;
         }
     }
@@ -364,11 +364,7 @@ impl Connection<'_> {
 
     /// Answers a message that is not read to its end.
     async fn refuse_message(&mut self, spent: &BudgetSpent) {
-        let behind_length = if matches!(self.framing, Framing::Sasl) {
-            4
-        } else {
-            0
-        };
+        let behind_length = self.header(0).as_slice().as_flattened().len();
         let end = self.input.len().min(HEADER_BYTES_MAX);
         let begun = self.input.get(behind_length..end).unwrap_or_default();
         let Ok(header) = MessageHeader::read(&mut Reader::new(begun)) else {
@@ -417,15 +413,15 @@ impl Connection<'_> {
     }
 
     async fn last_message(&mut self, message: &[u8]) {
-        let length = u32::try_from(message.len())
-            .unwrap_or(u32::MAX)
-            .to_be_bytes();
-        let header: &[u8] = if matches!(self.framing, Framing::Sasl) {
-            &length
-        } else {
-            &[]
-        };
-        self.last_words(&[header, message].concat()).await;
+        let header = self.header(message.len());
+        self.last_words(&[header.as_slice().as_flattened(), message].concat())
+            .await;
+    }
+
+    /// What stands before a message: its length, where there is SASL.
+    fn header(&self, length: usize) -> Option<[u8; 4]> {
+        matches!(self.framing, Framing::Sasl)
+            .then(|| u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes())
     }
 
     async fn last_words(&mut self, words: &[u8]) {

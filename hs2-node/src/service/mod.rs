@@ -161,9 +161,10 @@ impl Service {
             Request::OpenSession(req) => {
                 reply::<OpenSessionReq>(seqid, &self.open_session(client, &req).await)
             }
-            Request::CloseSession(req) => {
-                reply::<CloseSessionReq>(seqid, &status(self.close_session(&req.session_handle)))
-            }
+            Request::CloseSession(req) => reply::<CloseSessionReq>(
+                seqid,
+                &status(self.close_session(client, &req.session_handle)),
+            ),
             Request::GetInfo(req) => reply::<GetInfoReq>(seqid, &self.get_info(req)),
             Request::ExecuteStatement(req) => {
                 reply::<ExecuteStatementReq>(seqid, &handle(self.execute(req).await))
@@ -332,12 +333,12 @@ impl Service {
     ) -> Result<(Arc<Session>, u32), Failure> {
         let place = self.sessions.reserve()?;
         let configuration = req.configuration.iter().flat_map(StringMap::iter);
-        let bytes: usize = configuration
-            .map(|(key, value)| key.len() + value.len())
-            .sum();
+        let configuration = configuration.map(|(key, value)| key.len() + value.len());
+        let user = req.username.as_ref().map_or(0, String::len);
+        let bytes = user + configuration.sum::<usize>();
         if bytes > CONFIGURATION_BYTES_MAX {
             let message = format!(
-                "the session's configuration has {bytes} bytes, {CONFIGURATION_BYTES_MAX} are allowed"
+                "the session's user and configuration have {bytes} bytes, {CONFIGURATION_BYTES_MAX} are allowed"
             );
             return Err(Failure::new("22001", message));
         }
@@ -362,9 +363,11 @@ impl Service {
         Ok((session, fetch_size))
     }
 
-    fn close_session(&self, handle: &SessionHandle) -> Result<(), Failure> {
-        let session = self.sessions.session(handle)?;
-        self.sessions.close(&session.handle.session_id.guid);
+    fn close_session(&self, client: &Client, handle: &SessionHandle) -> Result<(), Failure> {
+        let closed = self.sessions.session(handle)?.handle.session_id.guid;
+        self.sessions.close(&closed);
+        let mut opened = client.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.retain(|guid| *guid != closed);
         Ok(())
     }
 
@@ -373,7 +376,8 @@ impl Service {
         let session = self.sessions.session(&req.session_handle)?;
         let pairs = req.configuration.iter().flat_map(StringMap::iter);
         let told = session.tell_client_info(pairs, CONFIGURATION_BYTES_MAX)?;
-        tracing::info!(session = %session.handle.session_id, user = session.user, client = told, "client info");
+        let client = one_line(&told);
+        tracing::info!(session = %session.handle.session_id, user = session.user, client, "client info");
         Ok(())
     }
 

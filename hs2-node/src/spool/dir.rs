@@ -99,7 +99,6 @@ impl SpoolDir {
             sender,
             Arc::clone(&share),
         );
-        let removed = AtomicBool::new(false);
         Ok((
             writer,
             Spool {
@@ -108,7 +107,8 @@ impl SpoolDir {
                 path,
                 kinds: kinds.into(),
                 progress,
-                removed,
+                removed: AtomicBool::new(false),
+                discarded: AtomicBool::new(false),
             },
         ))
     }
@@ -131,6 +131,7 @@ pub struct Spool {
     kinds: Arc<[ColumnKind]>,
     progress: watch::Receiver<Progress>,
     removed: AtomicBool,
+    discarded: AtomicBool,
 }
 
 impl Spool {
@@ -183,13 +184,14 @@ impl Spool {
             tracing::warn!(path = %self.path.display(), %error, "a result file is left behind");
         }
     }
-}
 
-impl Spool {
     /// Removes the file and frees its space at once, for a result that nobody can fetch any more. Writer and readers
     /// find nothing where they go on.
     pub fn discard(&self) {
         self.remove();
+        if self.discarded.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let (file, share) = (Arc::clone(&self.file), Arc::clone(&self.share));
         let free = move || {
             // It is about space only, which the file's end frees at the latest.

@@ -5,8 +5,8 @@ use hs2_proto::tcli::{
     CancelOperationReq, CloseOperationReq, CloseSessionReq, FetchOrientation, FetchResultsReq,
     GetCatalogsReq, GetColumnsReq, GetDelegationTokenReq, GetFunctionsReq, GetInfoReq, GetInfoType,
     GetInfoValue, GetOperationStatusReq, GetQueryIdReq, GetResultSetMetadataReq, GetTablesReq,
-    GetTypeInfoReq, HandleId, JobExecutionStatus, OperationState, OperationType, ProtocolVersion,
-    ReplyError, SessionHandle, SetClientInfoReq, TypeEntry, TypeId, decode_reply,
+    GetTypeInfoReq, HandleId, JobExecutionStatus, OpenSessionReq, OperationState, OperationType,
+    ProtocolVersion, ReplyError, SessionHandle, SetClientInfoReq, TypeEntry, TypeId, decode_reply,
 };
 use hs2_proto::thrift::ExceptionKind;
 use tokio::io::AsyncWriteExt;
@@ -568,6 +568,29 @@ async fn what_this_node_does_not_have_is_an_error_status_with_words() {
     assert!(raw.call(&name).await.status.is_success());
     let refused = raw.call(&flood).await.status;
     assert_eq!(refused.sql_state.as_deref(), Some("22001"));
+}
+
+#[tokio::test]
+async fn what_a_session_is_opened_with_is_bounded() {
+    let fixture = Fixture::start().await;
+    let mut raw = Raw::connect(fixture.node.address()).await;
+    let flood = "x".repeat(2 << 20);
+    let configured = raw
+        .open_session(ProtocolVersion::V10, &[("set:hivevar:x", &flood)])
+        .await;
+    let named = raw
+        .call(&OpenSessionReq {
+            client_protocol: ProtocolVersion::V10,
+            username: Some(flood),
+            password: None,
+            configuration: None,
+        })
+        .await;
+    for refused in [configured, named] {
+        assert_eq!(refused.status.sql_state.as_deref(), Some("22001"));
+    }
+    let small = raw.open_session(ProtocolVersion::V10, &[]).await;
+    assert!(small.status.is_success());
 }
 
 #[tokio::test]

@@ -267,6 +267,19 @@ async fn slow_and_idle_connections_end_and_others_go_on() {
         .session_handle
         .unwrap();
     assert!(idle.answer().await.is_none(), "idle");
+    // Its body comes behind its head, in a segment of its own.
+    let mut body = Vec::new();
+    write_call(&mut body, 7, &info(session));
+    let mut slow = Browser::connect(fixture.node.address()).await;
+    let length = body.len();
+    slow.send(&format!(
+        "POST /cliservice HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+    ))
+    .await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    slow.stream.write_all(&body).await.unwrap();
+    assert!(slow.answer().await.is_some());
+    assert!(slow.answer().await.is_none(), "idle behind two segments");
     let mut other = Browser::connect(fixture.node.address()).await;
     assert!(
         other

@@ -52,33 +52,25 @@ impl Fixture {
 
     /// With its results in this folder.
     async fn on(folder: tempfile::TempDir, settings: &str) -> Self {
-        let mut config = Config::default();
-        config.apply_text(settings).unwrap();
-        config.port = 0;
-        config.http_port = 0;
-        config.scratch = Some(folder.path().to_owned());
-        Self::started(config, folder, None).await
+        Self::started(folder, settings, None).await
     }
 
     /// With a check of passwords.
     async fn with_logins(settings: &str, logins: Arc<dyn Authenticator>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut config = Config::default();
-        config.apply_text(settings).unwrap();
-        config
-            .apply_text("hive.server2.authentication = CUSTOM")
-            .unwrap();
-        config.port = 0;
-        config.http_port = 0;
-        config.scratch = Some(folder.path().to_owned());
-        Self::started(config, folder, Some(logins)).await
+        let settings = format!("{settings}\nhive.server2.authentication = CUSTOM");
+        Self::started(tempfile::tempdir().unwrap(), &settings, Some(logins)).await
     }
 
     async fn started(
-        config: Config,
         folder: tempfile::TempDir,
+        settings: &str,
         logins: Option<Arc<dyn Authenticator>>,
     ) -> Self {
+        let mut config = Config::default();
+        config.apply_text(settings).unwrap();
+        config.port = 0;
+        config.http_port = 0;
+        config.scratch = Some(folder.path().to_owned());
         let engine = Arc::new(Scripted::default());
         let node = Node::start_with(config, "1.0", engine.clone(), logins).await;
         let node = node.unwrap();

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use hs2_proto::http;
+use hs2_proto::rowset::Pieces;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -75,22 +76,22 @@ pub(super) async fn serve(
     let service = service_fn(|request| async move {
         connection.phase.busy();
         let answered = connection.answer(request).await;
-        connection.phase.idle(config.http_idle_time);
+        connection.phase.answered(config.http_idle_time);
         Ok::<_, Infallible>(answered)
     });
     let served = http1::Builder::new()
         .header_read_timeout(None)
         .max_header_size(HEAD_BYTES_MAX)
         .keep_alive(connection.refusal.is_none())
+        // Who is turned away hears why, although it has nothing more to say.
+        .half_close(connection.refusal.is_some())
         .serve_connection(TokioIo::new(patient), service)
         .await;
+    if let Some(TurnedAway::Full(text) | TurnedAway::Wrong(text)) = &connection.refusal {
+        return Err(End::Refused(text.clone()));
+    }
     match served {
-        Ok(()) => match connection.refusal {
-            Some(TurnedAway::Full(ref text) | TurnedAway::Wrong(ref text)) => {
-                Err(End::Refused(text.clone()))
-            }
-            None => Ok(()),
-        },
+        Ok(()) => Ok(()),
         // A client that dies is no error of this node's.
         Err(error) if error.is_incomplete_message() || error.is_canceled() => Ok(()),
         Err(error) => Err(End::Http(describe(&error))),
@@ -149,8 +150,8 @@ impl Refusal {
         }
     }
 
-    fn answer(self) -> Response<Full<Bytes>> {
-        let mut answer = Response::new(Full::from(self.text + "\n"));
+    fn answer(self) -> Response<Full<Pieces>> {
+        let mut answer = Response::new(Full::new(Pieces::from((self.text + "\n").into_bytes())));
         *answer.status_mut() = self.status;
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, TEXT);
@@ -170,7 +171,7 @@ struct Identity {
 }
 
 impl Connection<'_> {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Pieces>> {
         match self.reply(request).await {
             Ok(reply) => reply,
             Err(refusal) => {
@@ -181,7 +182,7 @@ impl Connection<'_> {
         }
     }
 
-    async fn reply(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Refusal> {
+    async fn reply(&self, request: Request<Incoming>) -> Result<Response<Full<Pieces>>, Refusal> {
         match &self.refusal {
             None => {}
             Some(TurnedAway::Full(text)) => return Err(Refusal::busy(text)),
@@ -223,7 +224,7 @@ impl Connection<'_> {
         drop((message, share));
         let reply =
             reply.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-        let mut answer = Response::new(Full::from(reply.into_vec()));
+        let mut answer = Response::new(Full::new(reply));
         answer.headers_mut().insert(header::CONTENT_TYPE, THRIFT);
         if let Some(cookie) = identity.set_cookie {
             answer.headers_mut().insert(header::SET_COOKIE, cookie);

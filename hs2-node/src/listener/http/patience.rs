@@ -1,7 +1,7 @@
 //! How long an HTTP connection may keep the node waiting.
 //!
 //! ```text
-//!   idle ── a byte ──► head ── all of it ──► busy ── answered ──► idle
+//!   idle ── a byte ──► head ── all of it ──► busy ── answered, and all of it sent ──► idle
 //!    │ max.idle.time    │ login.timeout        a body and an answer that stand still: STALL_MAX
 //!    ▼                  ▼
 //!   closed             closed
@@ -30,6 +30,8 @@ enum State {
     Head(Instant),
     /// A request is being answered.
     Busy,
+    /// Its answer is on its way; then the connection stays for so long. Zero is forever.
+    Answered(Duration),
 }
 
 impl Phase {
@@ -42,10 +44,9 @@ impl Phase {
         self.set(State::Busy);
     }
 
-    /// Nothing is asked; for so long, the connection stays. Zero is forever.
-    pub(super) fn idle(&self, stays: Duration) {
-        let until = Instant::now().checked_add(stays);
-        self.set(State::Idle(until.filter(|_| !stays.is_zero())));
+    /// The answer is ready. Once it is sent, the connection stays for so long; zero is forever.
+    pub(super) fn answered(&self, stays: Duration) {
+        self.set(State::Answered(stays));
     }
 
     fn get(&self) -> State {
@@ -118,7 +119,7 @@ impl AsyncRead for Patient {
         let (at, text) = match this.phase.get() {
             State::Idle(Some(until)) => (until, "nothing came for too long"),
             State::Head(until) => (until, "its request did not come in time"),
-            State::Idle(None) | State::Busy => {
+            State::Idle(None) | State::Busy | State::Answered(_) => {
                 this.reading.0 = None;
                 return Poll::Pending;
             }
@@ -158,6 +159,19 @@ impl AsyncWrite for Patient {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        if flushed.is_ready()
+            && let State::Answered(stays) = this.phase.get()
+        {
+            let until = Instant::now().checked_add(stays);
+            let until = until.filter(|_| !stays.is_zero());
+            this.phase.set(State::Idle(until));
+            // Nobody reads before something comes, so the clock starts here.
+            if let Some(until) = until
+                && this.reading.over(until, cx)
+            {
+                cx.waker().wake_by_ref();
+            }
+        }
         this.stalled(cx, flushed)
     }
 
