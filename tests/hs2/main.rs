@@ -21,6 +21,8 @@ mod large_result;
 mod leftovers;
 /// Figures for whoever asks for them.
 mod measure;
+/// A query that wants more memory than there is fails, and the others do not notice.
+mod memory;
 /// ZooKeeper goes away, or the way to it.
 mod outage;
 /// The README's first command.

@@ -5,7 +5,6 @@
 //! HS2_NODE_BIN=$PWD/target/release/hs2-node cargo test -p tests --test hs2 measure -- --ignored --nocapture --test-threads 1
 //! ```
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -102,11 +101,7 @@ async fn measure_start_and_idle_memory() {
     let mut answered = Vec::new();
     let mut resident = Vec::new();
     for run in 0..5 {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let address = port.to_string();
+        let address = tests::free_address().to_string();
         let namespace = format!("measure-{}-{run}", std::process::id());
         let begun = Instant::now();
         let connect_string = zookeeper.connect_string();

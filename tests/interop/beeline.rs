@@ -4,7 +4,7 @@ use tests::node::Node;
 use tests::peers::{beeline, beeline_aloud, beeline_on_a_terminal};
 use tests::process::Process;
 
-use crate::fixture::Pair;
+use crate::fixture::{Pair, WATCHED, WATCHED_TABLE};
 
 const QUERY: &str = "SELECT id, concat('row ', cast(id AS string)) AS name, id = 1 AS one FROM range(3) ORDER BY id";
 const ROWS: &str = "id\tname\tone\n0\trow 0\tfalse\n1\trow 1\ttrue\n2\trow 2\tfalse\n";
@@ -127,11 +127,15 @@ async fn its_progress_bar_moves_and_it_shows_the_log() {
     )
     .await
     .unwrap();
-    let make = "CREATE TABLE watched AS SELECT id, lpad(cast(id AS string), 20, '0') AS digits FROM range(400000)";
-    session.execute(make).await.unwrap().wait().await.unwrap();
-    let sql =
-        "SELECT max(sha2(concat(digits, 'x'), 512)) AS m FROM watched GROUP BY id % 2 ORDER BY m;";
-    let output = beeline_on_a_terminal(&url, sql).await.success();
+    session
+        .execute(WATCHED_TABLE)
+        .await
+        .unwrap()
+        .wait()
+        .await
+        .unwrap();
+    let sql = format!("{WATCHED};");
+    let output = beeline_on_a_terminal(&url, &sql).await.success();
     let text = output.stdout.as_str();
     assert!(
         text.contains("VERTICES") && text.contains("Map 1 "),

@@ -3,6 +3,11 @@ use tests::fleet::Fleet;
 use tests::node::Node;
 use tests::zookeeper::SharedZooKeeper;
 
+/// A query that takes seconds, over a table made for it, and so tells how far it is.
+pub(crate) const WATCHED_TABLE: &str = "CREATE TABLE watched AS SELECT id, lpad(cast(id AS string), 20, '0') AS digits FROM range(400000)";
+pub(crate) const WATCHED: &str =
+    "SELECT max(sha2(concat(digits, 'x'), 512)) AS m FROM watched GROUP BY id % 2 ORDER BY m";
+
 /// Two nodes of different versions in a namespace of their own, sharing a warehouse.
 pub(crate) struct Pair {
     pub(crate) fleet: Fleet,

@@ -8,6 +8,9 @@ import jdbc_driver as driver
 # A query that would take days, of which the first row comes at once, and one whose first row never comes.
 STREAMING = "SELECT id FROM range(1000000000000)"
 SILENT = "SELECT count(*) FROM range(1000000000000) WHERE id % 7 = 8"
+# A query that takes seconds, over a table made for it, and so tells how far it is.
+WATCHED_TABLE = ("CREATE TABLE watched AS SELECT id, lpad(cast(id AS string), 20, '0') AS digits FROM range(400000)")
+WATCHED = "SELECT max(sha2(concat(digits, 'x'), 512)) AS m FROM watched GROUP BY id % 2 ORDER BY m"
 # Seconds from Statement.cancel to the error in the other thread.
 CANCEL_WITHIN = 1.0
 
@@ -42,6 +45,7 @@ def check(d, connection, url):
     errors(d, connection, url)
     scrolling(d, connection)
     logs(d, connection)
+    progress(d, connection)
 
 
 def prepared(d, connection):
@@ -186,7 +190,6 @@ def errors(d, connection, url):
             d.true(f"{sql}: {word} in {found[2]}", word in found[2])
             d.true(f"{sql}: one line", "\n" not in found[2])
         statement.close()
-    # An error of a row, long after compiling: the table's file is no Parquet any more.
     found = failure(lambda: driver.connect(url.replace("/default", "/no_such_database")))
     d.true(f"no such database in the URL: {found}", found is not None and found[0].strip() == "08S01" and "no_such_database" in found[2])
     closed = driver.connect(url)
@@ -234,3 +237,44 @@ def logs(d, connection):
     d.true("it is said again when asked from the start",
            lines == [str(line) for line in statement.getQueryLog(False, 1000)][: len(lines)])
     statement.close()
+
+
+def progress(d, connection):
+    d.begin("progress")
+    import jpype
+    from org.apache.hive.jdbc.logs import InPlaceUpdateStream
+
+    told = []
+
+    @jpype.JImplements(InPlaceUpdateStream)
+    class Stream:
+        def __init__(self):
+            self.notifier = InPlaceUpdateStream.EventNotifier()
+
+        @jpype.JOverride
+        def update(self, response):
+            told.append(([str(name) for name in response.getHeaderNames()], float(response.getProgressedPercentage())))
+
+        @jpype.JOverride
+        def getEventNotifier(self):
+            return self.notifier
+
+    driver.execute(connection, WATCHED_TABLE)
+    statement = connection.createStatement()
+    statement.setInPlaceUpdateStream(Stream())
+    d.equal("the result", len(driver.rows(statement.executeQuery(WATCHED))), 2)
+    statement.close()
+    driver.execute(connection, "DROP TABLE watched")
+    moved(d, told)
+
+
+def moved(d, told):
+    """The columns of the bar are Hive's, and its percentage grew."""
+    told = [(headers, share) for headers, share in told if headers]
+    d.true("there is progress", told)
+    for headers, _ in told[:1]:
+        d.equal("headers", headers,
+                ["VERTICES", "MODE", "STATUS", "TOTAL", "COMPLETED", "RUNNING", "PENDING", "FAILED", "KILLED"])
+    shares = [share for _, share in told]
+    d.equal("it goes one way", shares, sorted(shares))
+    d.true(f"it moves: {shares}", len(set(shares)) > 1 and all(0 <= share <= 1 for share in shares))

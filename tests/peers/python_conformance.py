@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import jdbc_types
 from jdbc_driver import Differences
-from jdbc_statements import CANCEL_WITHIN, SILENT, STREAMING
+from jdbc_statements import CANCEL_WITHIN, SILENT, STREAMING, WATCHED, WATCHED_TABLE, moved
 
 # What sessions of version 6 are told of types that came later.
 LATER = ("timestamp with local time zone", "interval_year_month", "interval_day_time")
@@ -67,6 +67,21 @@ class PyHive:
         d.true("fetch_logs", any("Compiling command" in line for line in cursor.fetch_logs()))
         d.equal("fetchall", cursor.fetchall(), [(1,)])
         cursor.close()
+
+    def progress(self, d):
+        d.begin("progress")
+        cursor = self.connection.cursor()
+        cursor.execute(WATCHED_TABLE)
+        cursor.execute(WATCHED, async_=True)
+        told, state = [], 1
+        while state in (0, 1, 7):
+            response = cursor.poll()
+            state, progress = response.operationState, response.progressUpdateResponse
+            told.append((progress.headerNames, progress.progressedPercentage))
+        d.equal("the result", len(cursor.fetchall()), 2)
+        cursor.execute("DROP TABLE watched")
+        cursor.close()
+        moved(d, told)
 
     def start(self, cursor, sql):
         cursor.execute(sql, async_=True)
@@ -135,6 +150,9 @@ class Impyla:
         d.true("get_log", "Compiling command" in cursor.get_log())
         d.equal("fetchall", cursor.fetchall(), [(1,)])
         cursor.close()
+
+    def progress(self, d):
+        """It has no call for it."""
 
     def start(self, cursor, sql):
         cursor.execute_async(sql)
@@ -212,6 +230,7 @@ def main(name, host, port):
     client.metadata(d)
     d.begin("logs")
     client.logs(d)
+    client.progress(d)
     errors(d, client)
     cancellation(d, client)
     client.connection.close()

@@ -11,7 +11,7 @@ use tests::wait;
 use zk_client::sasl::{GssapiOptions, SaslOptions};
 use zk_client::{Acl, Client, ConnectError, ConnectOptions, CreateMode, ErrorCode, SessionState};
 
-use crate::server::{Setup, free_address, path};
+use crate::server::{Setup, path};
 
 const T: Duration = Duration::from_secs(20);
 const TEST: &str = "kerberos::a_principal_is_proven_at_every_connect";

@@ -1,11 +1,11 @@
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tests::wait;
+use tests::{free_address, wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -150,18 +150,4 @@ async fn srvr(address: SocketAddr) -> Option<String> {
 
 pub(crate) fn path(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
-}
-
-/// A free port below those that the kernel gives to clients.
-pub(crate) fn free_address() -> SocketAddr {
-    use std::hash::{BuildHasher, RandomState};
-
-    (0..100)
-        .map(|_| {
-            let random = RandomState::new().hash_one(std::process::id());
-            let port = 20_000 + u16::try_from(random % 12_000).expect("below 12000");
-            SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-        })
-        .find(|address| std::net::TcpListener::bind(address).is_ok())
-        .expect("one of a hundred ports is free")
 }

@@ -65,11 +65,7 @@ pub(crate) async fn of_a_table(server: &Server) {
     assert_eq!(column(&batches, "DATA_TYPE"), ["-5", "3", "12", "93"]);
 
     let functions = texts(session.functions("ab_").await, "FUNCTION_NAME").await;
-    // Our node does not list its functions yet.
-    assert!(
-        functions.contains(&"abs".to_owned()) || !server.is_spark,
-        "{functions:?}"
-    );
+    assert!(functions.contains(&"abs".to_owned()), "{functions:?}");
     let types = texts(session.type_info().await, "TYPE_NAME").await;
     for name in ["BOOLEAN", "DECIMAL", "TIMESTAMP", "BINARY", "ARRAY"] {
         assert!(types.contains(&name.to_owned()), "no {name} in {types:?}");

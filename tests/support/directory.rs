@@ -1,6 +1,5 @@
 //! An LDAP directory: Debian's `slapd`, with two users and a group.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::command::run;
+use crate::machine::free_address;
 use crate::wait;
 
 const CONFIGURATION: &str = "include /etc/ldap/schema/core.schema
@@ -81,9 +81,7 @@ impl Directory {
         let mut add = Command::new("/usr/sbin/slapadd");
         add.arg("-f").arg(at("conf")).arg("-l").arg(at("ldif"));
         let _ = run(&mut add, Duration::from_secs(30)).await.success();
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("its address");
-        drop(free);
+        let address = free_address();
         let url = format!("ldap://{address}");
         let process = Command::new(program)
             .arg("-f")

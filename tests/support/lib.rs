@@ -38,3 +38,5 @@ mod settings;
 pub mod spark;
 pub mod wait;
 pub mod zookeeper;
+
+pub use machine::free_address;

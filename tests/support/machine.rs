@@ -273,7 +273,8 @@ fn signal_running(running: Option<&(Child, Reaper)>, name: &str) {
 
 /// A free port of this machine, below the range from which the kernel takes the ports of clients, so that it
 /// is still free after a restart.
-pub(crate) fn free_address() -> SocketAddr {
+#[must_use]
+pub fn free_address() -> SocketAddr {
     use std::hash::{BuildHasher, RandomState};
     for _ in 0..100 {
         let random = RandomState::new().hash_one(std::process::id());

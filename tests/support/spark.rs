@@ -2,7 +2,7 @@
 //! gigabyte, so a suite starts one for all that it asks.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+use crate::machine::free_address;
 use crate::settings::setting;
 use crate::wait;
 
@@ -47,8 +48,7 @@ impl SparkThriftServer {
     /// Starts one with these settings of Spark; returns when it listens.
     pub async fn start(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.expect("a free port");
+        let address = free_address();
         let mut child = command(folder.path(), address, settings)
             .spawn()
             .expect("Java starts");
