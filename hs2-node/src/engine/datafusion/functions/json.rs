@@ -1,5 +1,6 @@
 //! `get_json_object` and `json_tuple`. Fields keep their order, as in Jackson's maps.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
@@ -182,6 +183,13 @@ enum Step {
     All,
 }
 
+/// Where a path is.
+enum Found<'a> {
+    Value(&'a Json),
+    /// An array of what several values have.
+    Values(Vec<&'a Json>),
+}
+
 /// Reads `$.a.b[0][*]`; `None` for what is no path.
 fn path(text: &str) -> Option<Vec<Step>> {
     let mut rest = text.strip_prefix('$')?;
@@ -212,28 +220,38 @@ fn path(text: &str) -> Option<Vec<Step>> {
 }
 
 /// What a path leads to. A field of an array is the array of its elements' fields, as in Hive.
-fn follow(value: &Json, steps: &[Step]) -> Option<Json> {
-    let Some((step, rest)) = steps.split_first() else {
-        return Some(value.clone());
-    };
-    match (step, value) {
-        (Step::Field(name), Json::Object(_)) => follow(value.field(name)?, rest),
-        (Step::Field(name), Json::List(items)) => {
-            let mut found = Vec::new();
-            for item in items {
-                match item.field(name) {
-                    // One level is flattened.
-                    Some(Json::List(inner)) => found.extend(inner.iter().cloned()),
-                    Some(Json::Null) | None => {}
-                    Some(other) => found.push(other.clone()),
-                }
+fn follow<'a>(value: &'a Json, steps: &[Step]) -> Option<Cow<'a, Json>> {
+    let mut found = Found::Value(value);
+    for step in steps {
+        found = match (step, found) {
+            (Step::Field(name), Found::Value(Json::List(items))) => fields(items, name)?,
+            (Step::Field(name), Found::Values(items)) => fields(items, name)?,
+            (Step::Field(name), Found::Value(value)) => Found::Value(value.field(name)?),
+            (Step::Index(index), Found::Value(Json::List(items))) => {
+                Found::Value(items.get(*index)?)
             }
-            (!found.is_empty()).then(|| follow(&Json::List(found), rest))?
-        }
-        (Step::Index(index), Json::List(items)) => follow(items.get(*index)?, rest),
-        (Step::All, Json::List(_)) => follow(value, rest),
-        _ => None,
+            (Step::Index(index), Found::Values(items)) => Found::Value(items.get(*index)?),
+            (Step::All, found @ (Found::Value(Json::List(_)) | Found::Values(_))) => found,
+            _ => return None,
+        };
     }
+    Some(match found {
+        Found::Value(value) => Cow::Borrowed(value),
+        Found::Values(items) => Cow::Owned(Json::List(items.into_iter().cloned().collect())),
+    })
+}
+
+/// A field of each of `items`; what is itself an array is flattened by one level.
+fn fields<'a>(items: impl IntoIterator<Item = &'a Json>, name: &str) -> Option<Found<'a>> {
+    let mut found = Vec::new();
+    for item in items {
+        match item.field(name) {
+            Some(Json::List(inner)) => found.extend(inner),
+            Some(Json::Null) | None => {}
+            Some(other) => found.push(other),
+        }
+    }
+    (!found.is_empty()).then_some(Found::Values(found))
 }
 
 fn get_json_object(args: &Args) -> Result<ArrayRef> {
@@ -341,9 +359,14 @@ mod tests {
             ("owner", None),
             ("$..a", None),
             ("$[", None),
+            ("$.b[*]", Some("[[1,2],[3]]")),
+            ("$.store.fruit.weight[1]", Some("9")),
+            ("$.store[*]", None),
         ] {
             assert_eq!(get(wanted).as_deref(), found, "{wanted}");
         }
+        let long = format!("$.b{}[1]", "[*]".repeat(1_000_000));
+        assert_eq!(get(&long).as_deref(), Some("[3]"));
         let deep = "[".repeat(100_000);
         assert_eq!(Json::parse(&deep), None);
     }
