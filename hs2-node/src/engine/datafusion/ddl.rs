@@ -163,16 +163,6 @@ fn new_table(
                 "CREATE EXTERNAL TABLE without LOCATION is not supported",
             ));
         };
-        if meta
-            .types()?
-            .iter()
-            .any(|hive| matches!(hive, HiveType::Char(_) | HiveType::Varchar(_)))
-        {
-            return Err(error::unsupported(
-                Some(create.name.at),
-                "char and varchar in external tables are not supported: use string",
-            ));
-        }
         meta.kind = Kind::External;
         meta.location = Some(local_path(location)?);
         meta.format = match create.format {
@@ -191,12 +181,23 @@ fn new_table(
     Ok(meta)
 }
 
-/// Refuses columns that the files' format cannot hold.
+/// Refuses what cannot be read in files that others write.
 fn check_readable(meta: &TableMeta) -> Result<(), EngineError> {
+    if meta.kind != Kind::External {
+        return Ok(());
+    }
+    let types = meta.types()?;
+    let limited = |hive: &HiveType| matches!(hive, HiveType::Char(_) | HiveType::Varchar(_));
+    if types.iter().any(limited) {
+        return Err(error::unsupported(
+            None,
+            "char and varchar in external tables are not supported: use string",
+        ));
+    }
     if text_table::schema(meta).is_none() {
         return Ok(());
     }
-    for (column, hive) in meta.columns.iter().zip(meta.types()?) {
+    for (column, hive) in meta.columns.iter().zip(types) {
         if !text_table::reads(&hive) {
             return Err(error::unsupported(
                 None,
@@ -206,6 +207,13 @@ fn check_readable(meta: &TableMeta) -> Result<(), EngineError> {
                 ),
             ));
         }
+    }
+    let delimiter = meta.properties.get("field.delim");
+    if delimiter.is_some_and(|delimiter| delimiter.len() != 1) {
+        return Err(error::unsupported(
+            None,
+            "field.delim of anything but one byte is not supported",
+        ));
     }
     let lines = meta.properties.get("skip.header.line.count");
     if lines.is_some_and(|lines| lines != "0" && lines != "1")
@@ -295,7 +303,11 @@ pub(crate) fn create_view(
         let warehouse = &inner.shared.warehouse;
         match find(warehouse, &database, &table)? {
             Some(old) if view.or_replace && old.kind == Kind::View => {
-                warehouse.replace_meta(&database, &table, &meta)
+                let replaced = warehouse.update(&database, &table, |old| {
+                    *old = meta;
+                    Ok(())
+                });
+                replaced.map(drop)
             }
             Some(_) if view.if_not_exists => Ok(()),
             Some(_) => Err(exists(&database, &table)),
@@ -373,25 +385,26 @@ pub(crate) fn rename(
     }))
 }
 
-/// `ALTER TABLE` of what is written down about a table.
+/// `ALTER TABLE` of what is written down about a table. `change` is tried now, and made when the statement runs.
 ///
 /// # Errors
-/// There is no such table.
+/// There is no such table, it cannot be changed so, or its files could not be read any more.
 pub(crate) fn alter(
     session: &Arc<SessionInner>,
     name: &TableName,
     planner: &QueryPlanner<'_>,
-    change: impl FnOnce(&mut TableMeta) -> Result<(), EngineError>,
+    change: impl Fn(&mut TableMeta) -> Result<(), EngineError> + Send + 'static,
 ) -> Result<Execution, EngineError> {
     let (database, table) = resolve(name, planner);
-    let mut meta = existing(session, name, planner)?;
-    change(&mut meta)?;
+    let change = move |meta: &mut TableMeta| {
+        change(meta)?;
+        check_readable(meta)
+    };
+    change(&mut existing(session, name, planner)?)?;
     let inner = Arc::clone(session);
     Ok(session.deferred(async move {
-        inner
-            .shared
-            .warehouse
-            .replace_meta(&database, &table, &meta)
+        let warehouse = &inner.shared.warehouse;
+        warehouse.update(&database, &table, change).map(drop)
     }))
 }
 
@@ -399,14 +412,18 @@ pub(crate) fn alter(
 ///
 /// # Errors
 /// A column of that name is there, or the files cannot be read so.
-pub(crate) fn add_columns(
-    meta: &mut TableMeta,
-    columns: Vec<ColumnDef>,
-) -> Result<(), EngineError> {
+pub(crate) fn add_columns(meta: &mut TableMeta, columns: &[ColumnDef]) -> Result<(), EngineError> {
     if meta.kind == Kind::View {
         return Err(error::semantic(
             10131,
             "ALTER TABLE … ADD COLUMNS takes no view",
+        ));
+    }
+    // The reader wants as many fields in each line as there are columns.
+    if text_table::schema(meta).is_some() {
+        return Err(error::unsupported(
+            None,
+            "ALTER TABLE … ADD COLUMNS of a table over text files is not supported: drop it and create it with all columns",
         ));
     }
     for column in columns {
@@ -416,21 +433,13 @@ pub(crate) fn add_columns(
                 format!("Duplicate column name: {}", column.name),
             ));
         }
-        if meta.kind == Kind::External
-            && matches!(column.hive_type, HiveType::Char(_) | HiveType::Varchar(_))
-        {
-            return Err(error::unsupported(
-                None,
-                "char and varchar in external tables are not supported: use string",
-            ));
-        }
         meta.columns.push(ColumnMeta {
-            name: column.name,
+            name: column.name.clone(),
             hive_type: column.hive_type.to_string(),
-            comment: column.comment,
+            comment: column.comment.clone(),
         });
     }
-    check_readable(meta)
+    Ok(())
 }
 
 fn existing(

@@ -1,8 +1,10 @@
 //! Statements that change a table's rows. Rows go to a new file that appears with its last byte.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
+use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::ddl::resolve;
 use super::functions::cast::check;
@@ -14,8 +16,8 @@ use super::sql::rewrite::values::{self, Rows};
 use super::sql::statement::Insert;
 use super::sql::types::HiveType;
 use super::warehouse::metadata::TableMeta;
-use super::warehouse::unique;
 use super::warehouse::writer::DataFile;
+use super::warehouse::{Warehouse, unique};
 use super::{error, stream};
 use crate::engine::{EngineError, Execution};
 
@@ -29,7 +31,8 @@ pub(crate) async fn insert(
     planner: &QueryPlanner<'_>,
 ) -> Result<Execution, EngineError> {
     let (database, table) = resolve(&insert.table, planner);
-    let meta = target(session, &database, &table, &insert.table)?;
+    let at = Some(insert.table.at);
+    let meta = target(&session.shared.warehouse, &database, &table, at)?;
     let types = meta.types()?;
     // For each column of the table, which column of the query it takes.
     let sources = sources(&meta, insert.columns.as_deref())?;
@@ -64,22 +67,23 @@ pub(crate) async fn insert(
     let inserted = Arc::clone(&progress);
     let work = async move {
         let warehouse = &inner.shared.warehouse;
-        let old = warehouse.data_path(&database, &table, &meta);
-        let mut meta = meta;
-        let folder = if insert.overwrite {
-            meta.generation = format!("data-{}", unique());
-            let folder = warehouse.data_path(&database, &table, &meta);
-            std::fs::create_dir(&folder)
-                .map_err(|e| error::io(&format!("writing table {database}.{table}"), &e))?;
-            Some(NewFolder(Some(folder)))
-        } else {
-            None
-        };
-        let into = folder
-            .as_ref()
-            .and_then(|f| f.0.clone())
-            .unwrap_or_else(|| old.clone());
         let schema = meta.schema()?;
+        // Where the rows go now: the data may have been switched, and columns added, since the statement was compiled.
+        let compiled = meta.columns;
+        let meta = target(warehouse, &database, &table, None)?;
+        if !meta.columns.starts_with(&compiled) {
+            return Err(error::execution(format!(
+                "the columns of {database}.{table} have changed since the statement was compiled: run it again"
+            )));
+        }
+        let new = match insert.overwrite {
+            true => Some(NewData::create(warehouse, &database, &table, meta.clone())?),
+            false => None,
+        };
+        let into = match &new {
+            Some(new) => new.path.clone(),
+            None => warehouse.data_path(&database, &table, &meta),
+        };
         let mut file = DataFile::create(&into, schema, types.clone())?;
         let mut write = |batch: &RecordBatch| {
             file.write(&arrange(batch, &sources, &types)?)?;
@@ -94,12 +98,10 @@ pub(crate) async fn insert(
             }
         }
         file.commit(&into)?;
-        if let Some(folder) = folder {
-            warehouse.replace_meta(&database, &table, &meta)?;
-            folder.keep();
-            remove(&old);
+        match new {
+            Some(new) => new.switch(warehouse, &database, &table),
+            None => Ok(()),
         }
-        Ok(())
     };
     Ok(session.deferred_write(progress, stop.unwrap_or_default(), work))
 }
@@ -118,37 +120,28 @@ pub(crate) fn truncate(
     if if_exists && session.shared.warehouse.table(&database, &table)?.is_none() {
         return Ok(nothing());
     }
-    let mut meta = target(session, &database, &table, name)?;
+    target(&session.shared.warehouse, &database, &table, Some(name.at))?;
     let inner = Arc::clone(session);
     Ok(session.deferred(async move {
         let warehouse = &inner.shared.warehouse;
-        let old = warehouse.data_path(&database, &table, &meta);
-        meta.generation = format!("data-{}", unique());
-        let folder = NewFolder(Some(warehouse.data_path(&database, &table, &meta)));
-        if let Some(path) = &folder.0 {
-            std::fs::create_dir(path)
-                .map_err(|e| error::io(&format!("truncating {database}.{table}"), &e))?;
-        }
-        warehouse.replace_meta(&database, &table, &meta)?;
-        folder.keep();
-        remove(&old);
-        Ok(())
+        let meta = target(warehouse, &database, &table, None)?;
+        NewData::create(warehouse, &database, &table, meta)?.switch(warehouse, &database, &table)
     }))
 }
 
 fn target(
-    session: &SessionInner,
+    warehouse: &Warehouse,
     database: &str,
     table: &str,
-    name: &TableName,
+    at: Option<Location>,
 ) -> Result<TableMeta, EngineError> {
-    let meta = find(&session.shared.warehouse, database, table)?
-        .ok_or_else(|| error::no_such_table(Some(name.at), database, table))?;
+    let meta = find(warehouse, database, table)?
+        .ok_or_else(|| error::no_such_table(at, database, table))?;
     if is_managed(&meta) {
         return Ok(meta);
     }
     Err(error::unsupported(
-        Some(name.at),
+        at,
         format!(
             "{database}.{table} is a view or an external table: writing to it is not supported"
         ),
@@ -221,24 +214,57 @@ fn arrange(
     .map_err(|e| error::execution(e.to_string()))
 }
 
-/// A folder that goes again unless it is kept.
-struct NewFolder(Option<std::path::PathBuf>);
+/// A folder that becomes a table's data. Dropped without a switch, it is gone again.
+struct NewData {
+    path: PathBuf,
+    generation: String,
+    switched: bool,
+}
 
-impl NewFolder {
-    fn keep(mut self) {
-        self.0 = None;
+impl NewData {
+    fn create(
+        warehouse: &Warehouse,
+        database: &str,
+        table: &str,
+        mut meta: TableMeta,
+    ) -> Result<Self, EngineError> {
+        meta.generation = format!("data-{}", unique());
+        let path = warehouse.data_path(database, table, &meta);
+        std::fs::create_dir(&path)
+            .map_err(|e| error::io(&format!("writing table {database}.{table}"), &e))?;
+        Ok(Self {
+            path,
+            generation: meta.generation,
+            switched: false,
+        })
+    }
+
+    /// Makes this the table's data, and removes what was.
+    fn switch(
+        mut self,
+        warehouse: &Warehouse,
+        database: &str,
+        table: &str,
+    ) -> Result<(), EngineError> {
+        let old = warehouse.update(database, table, |meta| {
+            meta.generation.clone_from(&self.generation);
+            Ok(())
+        })?;
+        self.switched = true;
+        remove(&warehouse.data_path(database, table, &old));
+        Ok(())
     }
 }
 
-impl Drop for NewFolder {
+impl Drop for NewData {
     fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            remove(path);
+        if !self.switched {
+            remove(&self.path);
         }
     }
 }
 
-fn remove(folder: &std::path::Path) {
+fn remove(folder: &Path) {
     if let Err(e) = std::fs::remove_dir_all(folder) {
         tracing::warn!(path = %folder.display(), error = %e, "data that nobody reads any more could not be removed");
     }

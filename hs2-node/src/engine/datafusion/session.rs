@@ -221,8 +221,8 @@ impl SessionInner {
             }
             Statement::Rename { name, to, view } => ddl::rename(self, &name, &to, view, planner),
             Statement::SetProperties { name, properties } => {
-                ddl::alter(self, &name, planner, |meta| {
-                    meta.properties.extend(properties);
+                ddl::alter(self, &name, planner, move |meta| {
+                    meta.properties.extend(properties.clone());
                     Ok(())
                 })
             }
@@ -230,9 +230,9 @@ impl SessionInner {
                 name,
                 keys,
                 if_exists,
-            } => ddl::alter(self, &name, planner, |meta| {
-                for key in keys {
-                    if meta.properties.remove(&key).is_none() && !if_exists {
+            } => ddl::alter(self, &name, planner, move |meta| {
+                for key in &keys {
+                    if meta.properties.remove(key).is_none() && !if_exists {
                         return Err(error::semantic(
                             10215,
                             format!(
@@ -244,7 +244,9 @@ impl SessionInner {
                 Ok(())
             }),
             Statement::AddColumns { name, columns } => {
-                ddl::alter(self, &name, planner, |meta| ddl::add_columns(meta, columns))
+                ddl::alter(self, &name, planner, move |meta| {
+                    ddl::add_columns(meta, &columns)
+                })
             }
             Statement::CreateDatabase {
                 name,

@@ -418,3 +418,86 @@ async fn text_files_are_read_as_hive_reads_them() {
         assert!(error.message.contains(name), "{sql}: {}", error.message);
     }
 }
+
+/// Between a statement's compilation and its turn, others may have changed the table.
+#[tokio::test]
+async fn what_changed_since_a_statement_was_compiled_is_kept() {
+    let (node, folder) = node().await;
+    let other = Node::start(folder.path()).await;
+    let compiled = async |sql: &str| node.execute(sql).await.unwrap().batches;
+    node.run("CREATE TABLE t (a INT)").await;
+    node.run("INSERT INTO t VALUES (1)").await;
+
+    let mut alter = compiled("ALTER TABLE t ADD COLUMNS (b INT)").await;
+    other.run("INSERT OVERWRITE TABLE t VALUES (2)").await;
+    assert!(alter.next().await.is_none());
+    assert_eq!(node.rows("SELECT * FROM t").await, ["2|NULL"]);
+
+    let mut insert = compiled("INSERT INTO t VALUES (3, 3)").await;
+    let mut overwrite = compiled("INSERT OVERWRITE TABLE t VALUES (5, 5)").await;
+    let mut truncate = compiled("TRUNCATE TABLE t").await;
+    other.run("INSERT OVERWRITE TABLE t VALUES (4, 4)").await;
+    other.run("ALTER TABLE t ADD COLUMNS (c INT)").await;
+    assert!(insert.next().await.is_none());
+    assert_eq!(node.rows("SELECT * FROM t").await, ["4|4|NULL", "3|3|NULL"]);
+    assert!(overwrite.next().await.is_none());
+    assert_eq!(node.rows("SELECT * FROM t").await, ["5|5|NULL"]);
+    assert!(truncate.next().await.is_none());
+    assert_eq!(node.rows("SELECT * FROM t").await, [""; 0]);
+    assert_eq!(
+        node.rows("DESCRIBE t").await,
+        ["a|int|", "b|int|", "c|int|"]
+    );
+    // One data folder is left.
+    let table = folder.path().join("default.db").join("t");
+    let folders = std::fs::read_dir(table).unwrap().flatten();
+    assert_eq!(folders.filter(|e| e.path().is_dir()).count(), 1);
+
+    let mut insert = compiled("INSERT INTO t VALUES (1, 2, 3)").await;
+    let mut alter = compiled("ALTER TABLE t SET TBLPROPERTIES ('k'='v')").await;
+    other.run("DROP TABLE t").await;
+    let error = alter.next().await.unwrap().unwrap_err();
+    assert_eq!(error.sqlstate, "42S02", "{}", error.message);
+    other.run("CREATE TABLE t (x STRING)").await;
+    let error = insert.next().await.unwrap().unwrap_err();
+    assert!(error.message.contains("run it again"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn an_altered_external_table_can_be_read() {
+    let (node, _folder) = node().await;
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(data.path().join("part"), "1\n").unwrap();
+    let location = data.path().display();
+    for (name, format) in [("text", "TEXTFILE"), ("csv", "CSV"), ("json", "JSON")] {
+        node.run(&format!(
+            "CREATE EXTERNAL TABLE {name} (id INT) STORED AS {format} LOCATION '{location}'"
+        ))
+        .await;
+    }
+    for (sql, text) in [
+        ("ALTER TABLE text ADD COLUMNS (b STRING)", "ADD COLUMNS"),
+        ("ALTER TABLE csv ADD COLUMNS (b STRING)", "ADD COLUMNS"),
+        ("ALTER TABLE json ADD COLUMNS (b VARCHAR(3))", "varchar"),
+        (
+            "ALTER TABLE text SET TBLPROPERTIES ('skip.header.line.count'='2')",
+            "skip.header.line.count",
+        ),
+        (
+            "ALTER TABLE csv SET TBLPROPERTIES ('skip.footer.line.count'='1')",
+            "skip.footer.line.count",
+        ),
+        (
+            "ALTER TABLE csv SET TBLPROPERTIES ('field.delim'='||')",
+            "field.delim",
+        ),
+    ] {
+        let error = node.error(sql).await;
+        assert_eq!(error.sqlstate, "0A000", "{sql}: {}", error.message);
+        assert!(error.message.contains(text), "{sql}: {}", error.message);
+    }
+    node.run("ALTER TABLE text SET TBLPROPERTIES ('skip.header.line.count'='1')")
+        .await;
+    assert_eq!(node.rows("SELECT * FROM text").await, [""; 0]);
+    assert_eq!(node.rows("SELECT * FROM csv").await, ["1"]);
+}

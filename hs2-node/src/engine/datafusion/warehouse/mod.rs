@@ -19,6 +19,7 @@ pub(crate) mod writer;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use self::metadata::{DatabaseMeta, TableMeta};
@@ -40,6 +41,8 @@ pub(crate) const DEFAULT_DATABASE: &str = "default";
 #[derive(Debug, Clone)]
 pub(crate) struct Warehouse {
     root: PathBuf,
+    /// Held from reading a description to writing it anew, by the statements of this node.
+    updating: Arc<Mutex<()>>,
 }
 
 impl Warehouse {
@@ -53,6 +56,7 @@ impl Warehouse {
         fs::create_dir_all(root).map_err(fail)?;
         let warehouse = Self {
             root: fs::canonicalize(root).map_err(fail)?,
+            updating: Arc::default(),
         };
         warehouse.clean(&warehouse.root);
         for database in warehouse.databases()? {
@@ -218,17 +222,25 @@ impl Warehouse {
         })
     }
 
-    /// Writes a table's description anew, all at once.
+    /// Changes a table's description, all at once, and returns the one before. `change` gets what is written down at this
+    /// moment: what another statement has changed meanwhile is kept.
     ///
     /// # Errors
-    /// The folder cannot be written.
-    pub(crate) fn replace_meta(
+    /// What `change` says, the table is gone, or the folder cannot be written.
+    pub(crate) fn update(
         &self,
         database: &str,
         table: &str,
-        meta: &TableMeta,
-    ) -> Result<(), EngineError> {
-        write_json(&self.table_path(database, table).join(TABLE_FILE), meta)
+        change: impl FnOnce(&mut TableMeta) -> Result<(), EngineError>,
+    ) -> Result<TableMeta, EngineError> {
+        let _one_at_a_time = self.updating.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self
+            .table(database, table)?
+            .ok_or_else(|| error::no_such_table(None, database, table))?;
+        let mut new = old.clone();
+        change(&mut new)?;
+        write_json(&self.table_path(database, table).join(TABLE_FILE), &new)?;
+        Ok(old)
     }
 
     /// Removes a table or view; `false` if there was none. An external table's files stay.

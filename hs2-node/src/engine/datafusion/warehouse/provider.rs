@@ -46,16 +46,13 @@ pub(crate) fn provider(
             .filter(|p| p.is_file())
             .collect()
     };
-    let schema = match text_table::schema(meta) {
-        Some(schema) => schema,
-        None => meta.schema()?,
-    };
-    let files = listing(&files, meta, Arc::clone(&schema))?;
-    if !matches!(meta.format, Format::Text | Format::Csv) || meta.location.is_none() {
-        return Ok(files);
+    match text_table::schema(meta) {
+        Some(schema) => {
+            let plan = text_table::plan(listing(&files, meta, schema)?, table, meta)?;
+            Ok(Arc::new(ViewTable::new(plan, None)))
+        }
+        None => listing(&files, meta, meta.schema()?),
     }
-    let plan = text_table::plan(files, table, meta)?;
-    Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
 fn listing(
