@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, MapBuilder, MapFieldNames,
-    StringBuilder, StructArray, UInt32Array, make_comparator,
+    StringBuilder, StructArray, UInt32Array, make_comparator, new_null_array,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{SortOptions, interleave, take};
@@ -23,6 +23,9 @@ use super::udf::{Args, Fixed, apply};
 use crate::engine::datafusion::error;
 use crate::engine::datafusion::operators::common_type;
 use crate::engine::datafusion::sql::types::HiveType;
+
+/// The most bytes that one call makes of one batch of rows.
+pub(super) const BATCH_BYTES_MAX: usize = 256 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
@@ -177,33 +180,64 @@ fn item(hive: &HiveType) -> FieldRef {
     }
 }
 
-/// The arguments from `first` on, each `step`th, one behind the other for each row.
-fn interleaved(args: &Args, first: usize, step: usize, hive: &HiveType) -> Result<ArrayRef> {
-    let cells = (first..args.len())
-        .step_by(step)
-        .map(|i| cast_array(&args.expanded(i)?, hive))
-        .collect::<Result<Vec<_>>>()?;
-    let order: Vec<_> = (0..args.rows)
-        .flat_map(|row| (0..cells.len()).map(move |cell| (cell, row)))
-        .collect();
-    let cells: Vec<&dyn Array> = cells.iter().map(AsRef::as_ref).collect();
-    Ok(interleave(&cells, &order)?)
+/// Arguments of type `hive` one behind the other for each row, NULL where `cells` names none.
+///
+/// # Errors
+/// They are larger than the `bytes` that are left of [`BATCH_BYTES_MAX`].
+pub(super) fn interleaved(
+    args: &Args,
+    cells: impl IntoIterator<Item = Option<usize>>,
+    hive: &HiveType,
+    bytes: &mut usize,
+) -> Result<ArrayRef> {
+    let null = new_null_array(&hive.arrow(), 1);
+    let mut arrays = Vec::new();
+    for cell in cells {
+        let (array, constant) = match cell {
+            Some(i) => {
+                let (array, constant) = args.array(i);
+                (cast_array(array, hive)?, constant)
+            }
+            None => (Arc::clone(&null), true),
+        };
+        let size = array.to_data().get_slice_memory_size()?;
+        let times = if constant { args.rows } else { 1 };
+        let places = args.rows.saturating_mul(size_of::<(usize, usize)>());
+        let needed = size.saturating_mul(times).saturating_add(places);
+        let Some(left) = bytes.checked_sub(needed) else {
+            return exec_err!(
+                "an array, a map or stacked rows for one batch of rows are larger than {BATCH_BYTES_MAX} bytes"
+            );
+        };
+        *bytes = left;
+        arrays.push((array, constant));
+    }
+    let mut order = Vec::with_capacity(args.rows * arrays.len());
+    for row in 0..args.rows {
+        let cells = arrays.iter().enumerate();
+        order.extend(cells.map(|(i, (_, constant))| (i, if *constant { 0 } else { row })));
+    }
+    let arrays: Vec<&dyn Array> = arrays.iter().map(|(array, _)| array.as_ref()).collect();
+    Ok(interleave(&arrays, &order)?)
 }
 
 fn array(args: &Args, element: &HiveType, result: &HiveType) -> Result<ArrayRef> {
+    let mut left = BATCH_BYTES_MAX;
     Ok(Arc::new(ListArray::try_new(
         item(result),
         OffsetBuffer::from_lengths(std::iter::repeat_n(args.len(), args.rows)),
-        interleaved(args, 0, 1, element)?,
+        interleaved(args, (0..args.len()).map(Some), element, &mut left)?,
         None,
     )?))
 }
 
 /// A key that comes twice has its last value, in its first place.
 fn map(args: &Args, key: &HiveType, value: &HiveType) -> Result<ArrayRef> {
+    let mut left = BATCH_BYTES_MAX;
+    let each = |first: usize| (first..args.len()).step_by(2).map(Some);
     let (keys, values) = (
-        interleaved(args, 0, 2, key)?,
-        interleaved(args, 1, 2, value)?,
+        interleaved(args, each(0), key, &mut left)?,
+        interleaved(args, each(1), value, &mut left)?,
     );
     if keys.null_count() > 0 {
         return exec_err!("map: a key that is NULL is not supported");

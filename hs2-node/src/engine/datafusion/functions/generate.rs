@@ -3,11 +3,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, ListArray, StructArray, new_null_array,
-};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, StructArray};
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::interleave;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{
@@ -16,13 +13,14 @@ use datafusion::logical_expr::{
 };
 
 use super::cast::cast_array;
+use super::collections::{BATCH_BYTES_MAX, interleaved};
 use super::udf::{Args, apply};
 use crate::engine::datafusion::error;
 use crate::engine::datafusion::sql::types::HiveType;
 
 /// Hive's names of such functions.
 pub(crate) const NAMES: [&str; 5] = ["explode", "inline", "json_tuple", "posexplode", "stack"];
-/// The most rows and columns of `stack`.
+/// The most rows that `stack` makes of one: those without values are NULL, and their number is the statement's.
 const STACK_MAX: usize = 10_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,7 +110,7 @@ impl ScalarUDFImpl for Generator {
                     _ => None,
                 };
                 let Some(rows) = count.filter(|rows| (1..=STACK_MAX).contains(rows)) else {
-                    return wrong("a constant number of rows, at least 1");
+                    return wrong(&format!("a constant number of rows, 1 to {STACK_MAX}"));
                 };
                 let columns = values.len().div_ceil(rows);
                 if columns == 0 {
@@ -247,28 +245,19 @@ fn stack(args: &Args, element: &FieldRef) -> Result<ArrayRef> {
         ScalarValue::Int64(Some(count)) => usize::try_from(count).unwrap_or(rows),
         _ => rows,
     };
-    let mut stacked = Vec::with_capacity(columns);
-    for (column, field) in fields.iter().enumerate() {
-        let cells = (0..count)
-            .map(|row| match row * columns + column + 1 {
-                at if at < args.len() => {
-                    let cell = args.expanded(at)?;
-                    match HiveType::of_field(field) {
-                        Some(hive) if cell.data_type() != field.data_type() => {
-                            cast_array(&cell, &hive)
-                        }
-                        _ => Ok(cell),
-                    }
-                }
-                _ => Ok(new_null_array(field.data_type(), args.rows)),
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let cells: Vec<&dyn Array> = cells.iter().map(AsRef::as_ref).collect();
-        let order: Vec<_> = (0..args.rows)
-            .flat_map(|row| (0..count).map(move |cell| (cell, row)))
-            .collect();
-        stacked.push(interleave(&cells, &order)?);
-    }
+    let mut left = BATCH_BYTES_MAX;
+    let stacked = fields
+        .iter()
+        .enumerate()
+        .map(|(column, field)| {
+            let Some(hive) = HiveType::of_field(field) else {
+                return exec_err!("a column of type {}", field.data_type());
+            };
+            let cells = (0..count).map(|row| row * columns + column + 1);
+            let cells = cells.map(|at| (at < args.len()).then_some(at));
+            interleaved(args, cells, &hive, &mut left)
+        })
+        .collect::<Result<Vec<_>>>()?;
     let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(count, args.rows));
     Ok(Arc::new(ListArray::try_new(
         Arc::clone(element),

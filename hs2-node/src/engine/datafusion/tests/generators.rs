@@ -143,3 +143,28 @@ async fn generators_stand_alone_in_the_select_list() {
         assert_eq!(error.code, code, "{sql}: {}", error.message);
     }
 }
+
+/// A constant is not made as often as there are rows before it is known to be too much.
+#[tokio::test]
+async fn what_one_batch_makes_is_bounded() {
+    let (node, _folder) = node().await;
+    let text = "x".repeat(100_000);
+    for sql in [
+        format!("SELECT array(cast(id AS string), '{text}') FROM range(100000)"),
+        format!("SELECT map(id, '{text}') FROM range(100000)"),
+        format!("SELECT stack(2, cast(id AS string), '{text}') FROM range(100000)"),
+        "SELECT stack(10000, id) FROM range(100000)".to_owned(),
+    ] {
+        let error = node.error(&sql).await;
+        assert_eq!(error.sqlstate, "08S01", "{}", error.message);
+        assert!(error.message.contains("larger than"), "{}", error.message);
+    }
+    let wide = vec!["id"; 1_000].join(",");
+    let sql = format!("SELECT count(a[999]) FROM (SELECT array({wide}) a FROM range(20000)) t");
+    assert_eq!(node.rows(&sql).await, ["20000"]);
+    assert_eq!(
+        node.rows("SELECT stack(3, id, 'x', NULL, NULL, 5L) FROM range(2)")
+            .await,
+        ["0|x", "NULL|NULL", "5|NULL", "1|x", "NULL|NULL", "5|NULL"]
+    );
+}
