@@ -265,6 +265,38 @@ fn long_and_deep_statements_answer_soon() {
                 format!("select coalesce({})", vec!["a"; 9_000].join(",")),
             ),
             ("nul", "select \0".to_owned()),
+            (
+                "windows",
+                format!(
+                    "select {} from t window w as (order by '{}')",
+                    vec!["sum(a) over w"; 5_000].join(","),
+                    "a".repeat(mib)
+                ),
+            ),
+            (
+                "window of itself",
+                "select sum(a) over w from t window w as (order by sum(a) over w)".to_owned(),
+            ),
+            (
+                "grouping ids",
+                format!(
+                    "select {} from t group by '{}' with cube",
+                    vec!["grouping__id"; 5_000].join(","),
+                    "a".repeat(mib)
+                ),
+            ),
+            ("grouping keys", {
+                let keys: Vec<String> = (0..20_000).map(|n| format!("a{n}")).collect();
+                format!("select 1 from t group by {} with rollup", keys.join(","))
+            }),
+            (
+                "operands",
+                format!(
+                    "select case '{}' {} end",
+                    "a".repeat(mib),
+                    "when b then c ".repeat(1_000)
+                ),
+            ),
         ] {
             let started = Instant::now();
             if let Err(e) = read(&text) {
@@ -281,6 +313,41 @@ fn long_and_deep_statements_answer_soon() {
                 "{name} took {:?}",
                 started.elapsed()
             );
+        }
+    });
+}
+
+/// Each of these has its operand more than once when rewritten.
+#[test]
+fn nested_copies_are_refused() {
+    on_its_stack(|| {
+        for (open, close) in [
+            ("nullif(", ", a)"),
+            ("if(b, 'x', upper(", "))"),
+            ("coalesce('x', upper(", "))"),
+            ("case ", " when 1 then b when 2 then b end"),
+            ("case when b then 'x' else upper(", ") end"),
+            ("greatest(", ", a)"),
+            ("avg(", ")"),
+            ("count(", ", a)"),
+            ("(", " between 1 and 2)"),
+            ("cast(", " like any ('a', b, 'c') as string)"),
+            ("sum(1) over (partition by avg(1) over (order by ", "))"),
+        ] {
+            let nested = |times: usize| {
+                let (open, close) = (open.repeat(times), close.repeat(times));
+                read(&format!("select {open}a{close} from t"))
+            };
+            assert!(nested(4).is_ok(), "{open}: {:?}", nested(4));
+            let started = Instant::now();
+            let error = nested(25).expect_err(open);
+            assert_eq!(error.sqlstate, "0A000", "{open}: {}", error.message);
+            assert!(
+                error.message.contains("too complex"),
+                "{open}: {}",
+                error.message
+            );
+            assert!(started.elapsed() < Duration::from_secs(5), "{open}");
         }
     });
 }

@@ -5,41 +5,49 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::expr::{call, function_name, string_constant};
-use super::take;
+use super::{Rewriter, take};
+use crate::engine::EngineError;
 use crate::engine::datafusion::functions::cast::CAST;
 use crate::engine::datafusion::functions::common::COMMON;
 
 /// With more values than this they must be of one type already.
 const VALUES_MAX: usize = 64;
 
-/// Marks the first of `results` with the others, unless they are seen to be of one type.
-pub(super) fn mark(mut results: Vec<&mut Expr>) {
-    let mut others = Vec::new();
-    for result in &results {
-        leaves(result, &mut others);
-    }
-    if others.len() > VALUES_MAX {
-        return;
-    }
-    let kinds: Vec<Option<&str>> = others.iter().map(kind).collect();
-    let known = kinds.iter().all(Option::is_some);
-    let mut kinds: Vec<&str> = kinds
-        .into_iter()
-        .flatten()
-        .filter(|k| *k != "void")
-        .collect();
-    kinds.dedup();
-    if known && kinds.len() <= 1 {
-        return;
-    }
-    // What is NULL has no type of its own: the mark stands where the planner looks for the type.
-    let first = results
-        .iter_mut()
-        .find(|result| kind(result) != Some("void"));
-    if let Some(first) = first {
-        let mut args = vec![take(first)];
-        args.extend(others);
-        **first = call(COMMON, args);
+impl Rewriter<'_> {
+    /// Marks the first of `results` with the others, unless they are seen to be of one type.
+    ///
+    /// # Errors
+    /// There are too many copies.
+    pub(super) fn mark(&mut self, mut results: Vec<&mut Expr>) -> Result<(), EngineError> {
+        let mut others = Vec::new();
+        for result in &results {
+            leaves(result, &mut others);
+        }
+        if others.len() > VALUES_MAX {
+            return Ok(());
+        }
+        let kinds: Vec<Option<&str>> = others.iter().map(|other| kind(other)).collect();
+        let known = kinds.iter().all(Option::is_some);
+        let mut kinds: Vec<&str> = kinds
+            .into_iter()
+            .flatten()
+            .filter(|k| *k != "void")
+            .collect();
+        kinds.dedup();
+        if known && kinds.len() <= 1 {
+            return Ok(());
+        }
+        let others = self.copies.all(others)?;
+        // What is NULL has no type of its own: the mark stands where the planner looks for the type.
+        let first = results
+            .iter_mut()
+            .find(|result| kind(result) != Some("void"));
+        if let Some(first) = first {
+            let mut args = vec![take(first)];
+            args.extend(others);
+            **first = call(COMMON, args);
+        }
+        Ok(())
     }
 }
 
@@ -81,7 +89,7 @@ fn args(function: &Function) -> Vec<&Expr> {
 }
 
 /// The values that an expression takes one of, each once.
-fn leaves(expr: &Expr, into: &mut Vec<Expr>) {
+fn leaves<'a>(expr: &'a Expr, into: &mut Vec<&'a Expr>) {
     match expr {
         Expr::Nested(inner) => leaves(inner, into),
         Expr::Case {
@@ -108,8 +116,8 @@ fn leaves(expr: &Expr, into: &mut Vec<Expr>) {
     }
 }
 
-fn add(expr: &Expr, into: &mut Vec<Expr>) {
-    if into.len() <= VALUES_MAX && !into.contains(expr) {
-        into.push(expr.clone());
+fn add<'a>(expr: &'a Expr, into: &mut Vec<&'a Expr>) {
+    if into.len() <= VALUES_MAX && !into.contains(&expr) {
+        into.push(expr);
     }
 }

@@ -10,10 +10,10 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::interval::is_interval;
-use super::{Rewriter, common, lower, quoted, take};
+use super::{Rewriter, lower, quoted, take};
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
-use crate::engine::datafusion::functions::cast::{CAST, NUMBER, parse_type};
+use crate::engine::datafusion::functions::cast::{CAST, IMPLICIT, NUMBER, parse_type};
 use crate::engine::datafusion::functions::complex::INDEX;
 use crate::engine::datafusion::functions::pattern::Pattern;
 use crate::engine::datafusion::functions::text;
@@ -45,7 +45,8 @@ impl Rewriter<'_> {
                             "GROUPING__ID with a key that is in no grouping set is not supported",
                         ));
                     }
-                    cast(call("grouping", grouped.keys.clone()), "bigint", None)
+                    let keys = self.copies.all(&grouped.keys)?;
+                    cast(call("grouping", keys), "bigint", None)
                 }
                 _ => {
                     lower(&mut ident);
@@ -114,7 +115,7 @@ impl Rewriter<'_> {
                 // As two comparisons, each with its own conversions.
                 let (value, low, high) = (self.expr(*expr)?, self.expr(*low)?, self.expr(*high)?);
                 let both = binary(
-                    binary(value.clone(), BinaryOperator::GtEq, low),
+                    binary(self.copies.of(&value)?, BinaryOperator::GtEq, low),
                     BinaryOperator::And,
                     binary(value, BinaryOperator::LtEq, high),
                 );
@@ -131,7 +132,8 @@ impl Rewriter<'_> {
                 pattern,
                 escape_char: None,
             } => {
-                return self.like(*expr, *pattern, negated);
+                let value = self.text(*expr)?;
+                return self.like(value, *pattern, negated);
             }
             Expr::Like {
                 negated,
@@ -145,9 +147,11 @@ impl Rewriter<'_> {
                     Expr::Nested(pattern) => vec![*pattern],
                     other => vec![other],
                 };
+                let value = self.text(*expr)?;
                 let mut found: Option<Expr> = None;
                 for pattern in patterns {
-                    let one = self.like(expr.as_ref().clone(), pattern, false)?;
+                    let copy = self.copies.of(&value)?;
+                    let one = self.like(copy, pattern, false)?;
                     found = Some(match found {
                         Some(before) => binary(before, BinaryOperator::Or, one),
                         None => one,
@@ -171,8 +175,7 @@ impl Rewriter<'_> {
                 pattern,
                 ..
             } => {
-                let text = Some(super::function::IMPLICIT);
-                let value = cast(self.expr(*expr)?, "string", text);
+                let value = self.text(*expr)?;
                 let pattern = self.pattern(*pattern, at)?;
                 let found = call("hive rlike", vec![value, pattern]);
                 if negated { not(found) } else { found }
@@ -200,7 +203,8 @@ impl Rewriter<'_> {
                 for CaseWhen { condition, result } in conditions {
                     let mut condition = self.expr(condition)?;
                     if let Some(operand) = &operand {
-                        condition = binary(operand.clone(), BinaryOperator::Eq, condition);
+                        let operand = self.copies.of(operand)?;
+                        condition = binary(operand, BinaryOperator::Eq, condition);
                     }
                     rewritten.push(CaseWhen {
                         condition,
@@ -209,7 +213,7 @@ impl Rewriter<'_> {
                 }
                 let mut else_result = else_result.map(|expr| self.boxed(expr)).transpose()?;
                 let results = rewritten.iter_mut().map(|when| &mut when.result);
-                common::mark(results.chain(else_result.as_deref_mut()).collect());
+                self.mark(results.chain(else_result.as_deref_mut()).collect())?;
                 Expr::Case {
                     case_token,
                     end_token,
@@ -414,12 +418,16 @@ impl Rewriter<'_> {
         }
     }
 
-    /// `LIKE`: in Hive a backslash escapes `%` and `_` only, everywhere else it is itself.
+    /// An expression where Hive takes a string.
+    pub(super) fn text(&mut self, expr: Expr) -> Result<Expr, EngineError> {
+        Ok(cast(self.expr(expr)?, "string", Some(IMPLICIT)))
+    }
+
+    /// `value LIKE pattern`, of which the value is rewritten: in Hive a backslash escapes `%` and `_` only, everywhere
+    /// else it is itself.
     fn like(&mut self, value: Expr, pattern: Expr, negated: bool) -> Result<Expr, EngineError> {
-        let implicit = Some(super::function::IMPLICIT);
-        let value = cast(self.expr(value)?, "string", implicit);
         let Some(pattern_text) = string_constant(&pattern) else {
-            let pattern = cast(self.expr(pattern)?, "string", implicit);
+            let pattern = self.text(pattern)?;
             let found = call("hive like", vec![value, pattern]);
             return Ok(if negated { not(found) } else { found });
         };
@@ -450,11 +458,7 @@ impl Rewriter<'_> {
                 error::unsupported(Some(at), format!("{why}, which is not supported"))
             })?;
         }
-        Ok(cast(
-            self.expr(pattern)?,
-            "string",
-            Some(super::function::IMPLICIT),
-        ))
+        self.text(pattern)
     }
 }
 

@@ -8,14 +8,13 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
+use super::Rewriter;
 use super::expr::{binary, call, cast, function_name, string_constant};
-use super::{Rewriter, common};
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
 use crate::engine::datafusion::functions::allow::{self, Argument, Kind, Rule};
 use crate::engine::datafusion::functions::arithmetic::{AVERAGE, Operator};
-pub(super) use crate::engine::datafusion::functions::cast::IMPLICIT;
-use crate::engine::datafusion::functions::cast::{AVERAGED, NUMBER, SUMMED};
+use crate::engine::datafusion::functions::cast::{AVERAGED, IMPLICIT, NUMBER, SUMMED};
 use crate::engine::datafusion::functions::time_pattern::TimePattern;
 use crate::engine::datafusion::functions::{generate, text};
 
@@ -188,7 +187,7 @@ impl Rewriter<'_> {
             });
         }
         if rule.target == "coalesce" {
-            common::mark(args.iter_mut().collect());
+            self.mark(args.iter_mut().collect())?;
         }
         if rule.name == "named_struct" {
             // Field names are lower case like every name.
@@ -254,9 +253,9 @@ impl Rewriter<'_> {
             ("count", 1) => Ok(aggregate("count", args, c.distinct, c.over)),
             ("count", 2..) => {
                 // Rows in which none of them is NULL.
-                let known = args
-                    .iter()
-                    .map(|arg| Expr::IsNotNull(Box::new(arg.clone())))
+                let known = self.copies.all(&args)?.into_iter();
+                let known = known
+                    .map(|arg| Expr::IsNotNull(Box::new(arg)))
                     .reduce(|l, r| binary(l, BinaryOperator::And, r));
                 let fields = args
                     .into_iter()
@@ -275,15 +274,21 @@ impl Rewriter<'_> {
             }
             ("avg", 1) => {
                 let arg = cast(args.swap_remove(0), AVERAGED, Some(IMPLICIT));
-                let part = |function: &str, distinct| {
-                    aggregate(function, vec![arg.clone()], distinct, c.over.clone())
+                let mut part = |function: &str, distinct| {
+                    let over = c
+                        .over
+                        .as_ref()
+                        .map(|over| self.copies.of(over))
+                        .transpose()?;
+                    let args = vec![self.copies.of(&arg)?];
+                    Ok(aggregate(function, args, distinct, over))
                 };
                 Ok(call(
                     AVERAGE,
                     vec![
-                        part("sum", c.distinct),
-                        part("count", c.distinct),
-                        part("min", false),
+                        part("sum", c.distinct)?,
+                        part("count", c.distinct)?,
+                        part("min", false)?,
                     ],
                 ))
             }
@@ -295,7 +300,7 @@ impl Rewriter<'_> {
                 let (Some(left), Some(right)) = (left, right) else {
                     return wrong("two arguments");
                 };
-                let equal = binary(left.clone(), BinaryOperator::Eq, right);
+                let equal = binary(self.copies.of(&left)?, BinaryOperator::Eq, right);
                 Ok(case(
                     vec![(equal, Expr::Value(Value::Null.into()))],
                     Some(left),
@@ -305,7 +310,7 @@ impl Rewriter<'_> {
                 let mut args = args.into_iter();
                 match (args.next(), args.next(), args.next()) {
                     (Some(condition), Some(mut yes), Some(mut no)) => {
-                        common::mark(vec![&mut yes, &mut no]);
+                        self.mark(vec![&mut yes, &mut no])?;
                         Ok(case(vec![(condition, yes)], Some(no)))
                     }
                     _ => wrong("three arguments"),
@@ -325,8 +330,10 @@ impl Rewriter<'_> {
             }
             ("greatest" | "least", 2..) => {
                 // NULL as soon as one argument is NULL.
-                let null = args.iter().map(|arg| Expr::IsNull(Box::new(arg.clone())));
-                let null = null.reduce(|l, r| binary(l, BinaryOperator::Or, r));
+                let null = self.copies.all(&args)?.into_iter();
+                let null = null
+                    .map(|arg| Expr::IsNull(Box::new(arg)))
+                    .reduce(|l, r| binary(l, BinaryOperator::Or, r));
                 let whole = call(&name, args);
                 Ok(match null {
                     Some(null) => case(vec![(null, Expr::Value(Value::Null.into()))], Some(whole)),
@@ -442,9 +449,9 @@ impl Rewriter<'_> {
         }
     }
 
-    fn named_window(&self, name: &Ident, at: Location) -> Result<WindowSpec, EngineError> {
+    fn named_window(&mut self, name: &Ident, at: Location) -> Result<WindowSpec, EngineError> {
         match self.windows.get(&name.value.to_lowercase()) {
-            Some(spec) if spec.window_name.is_none() => Ok(spec.clone()),
+            Some(spec) if spec.window_name.is_none() => self.copies.of(spec),
             Some(_) => Err(error::unsupported(
                 Some(at),
                 "a window that is another one's is not supported",
@@ -457,9 +464,9 @@ impl Rewriter<'_> {
     }
 
     fn window(&mut self, over: WindowType, at: Location) -> Result<WindowType, EngineError> {
-        let mut spec = match over {
-            WindowType::WindowSpec(spec) => spec,
-            WindowType::NamedWindow(name) => self.named_window(&name, at)?,
+        let (mut spec, mut named) = match over {
+            WindowType::WindowSpec(spec) => (spec, false),
+            WindowType::NamedWindow(name) => (self.named_window(&name, at)?, true),
         };
         // `OVER (w)` is `OVER w`; Hive lets nothing be added.
         if let Some(name) = spec.window_name.take() {
@@ -472,8 +479,10 @@ impl Rewriter<'_> {
                     "a named window with further clauses is not supported",
                 ));
             }
-            spec = self.named_window(&name, at)?;
+            (spec, named) = (self.named_window(&name, at)?, true);
         }
+        // A named window knows no named windows: it could hold itself.
+        let outer = named.then(|| std::mem::take(&mut self.windows));
         let WindowSpec {
             partition_by,
             order_by,
@@ -485,6 +494,9 @@ impl Rewriter<'_> {
         }
         for key in order_by {
             self.order_key(key, false)?;
+        }
+        if let Some(outer) = outer {
+            self.windows = outer;
         }
         if let Some(frame) = window_frame {
             let bounds = [Some(&frame.start_bound), frame.end_bound.as_ref()];

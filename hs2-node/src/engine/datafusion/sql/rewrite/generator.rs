@@ -10,9 +10,9 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::expr::{call, cast, function_name};
-use super::function::IMPLICIT;
 use super::{Rewriter, lower, quoted};
 use crate::engine::EngineError;
+use crate::engine::datafusion::functions::cast::IMPLICIT;
 use crate::engine::datafusion::functions::generate;
 use crate::engine::datafusion::sql::dialect::HiveDialect;
 use crate::engine::datafusion::{error, lateral};

@@ -2,6 +2,7 @@
 //! mean the same is changed into something that does, or refused by name.
 
 mod common;
+mod copy;
 mod expr;
 mod function;
 mod generator;
@@ -19,6 +20,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
+use self::copy::Copies;
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
 
@@ -27,6 +29,9 @@ const SET_OPERATIONS_MAX: usize = 500;
 
 /// How many tables one `FROM` may join.
 const JOINS_MAX: usize = 200;
+
+/// How many keys grouping sets may have: `GROUPING__ID` has no more bits.
+const GROUPING_KEYS_MAX: usize = 64;
 
 /// What a query's meaning depends on besides its text.
 #[derive(Debug, Clone)]
@@ -74,13 +79,7 @@ pub(crate) struct Rewritten {
 /// # Errors
 /// Everything that this engine does not do as Hive does.
 pub(crate) fn query(mut query: Query, context: &Context) -> Result<Rewritten, EngineError> {
-    let mut rewriter = Rewriter {
-        context,
-        tables: Vec::new(),
-        with: Vec::new(),
-        windows: HashMap::new(),
-        grouped: None,
-    };
+    let mut rewriter = Rewriter::new(context);
     let names = rewriter.query(&mut query)?;
     Ok(Rewritten {
         query,
@@ -98,6 +97,7 @@ struct Rewriter<'a> {
     windows: HashMap<String, WindowSpec>,
     /// The keys of the `SELECT` at hand, if it groups by several sets of them.
     grouped: Option<Grouped>,
+    copies: Copies,
 }
 
 /// The keys of grouping sets.
@@ -109,32 +109,52 @@ struct Grouped {
 
 impl Grouped {
     /// The keys in `sets`; `all` are those of `GROUP BY`, where they stand apart.
-    fn by(sets: &[Expr], all: Option<&[Expr]>) -> Self {
-        let mut keys: Vec<Expr> = Vec::new();
+    ///
+    /// # Errors
+    /// There are more keys than Hive allows, or their copies are too long.
+    fn by(sets: &[Expr], all: Option<&[Expr]>, copies: &mut Copies) -> Result<Self, EngineError> {
+        let mut keys: Vec<&Expr> = Vec::new();
         for set in sets {
             if let Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) = set {
                 for key in sets.iter().flatten() {
-                    if !keys.contains(key) {
-                        keys.push(key.clone());
+                    if !keys.contains(&key) {
+                        few_keys(keys.len() + 1)?;
+                        keys.push(key);
                     }
                 }
             }
         }
-        match all {
-            Some(all) => {
-                let partly = all.iter().any(|key| !keys.contains(key));
-                // In the order of `GROUP BY`, which gives each its bit.
-                keys = all
-                    .iter()
-                    .filter(|key| keys.contains(key))
-                    .cloned()
-                    .collect();
-                Self { keys, partly }
-            }
-            None => Self {
-                keys,
-                partly: false,
-            },
+        let mut partly = false;
+        if let Some(all) = all {
+            partly = all.iter().any(|key| !keys.contains(&key));
+            // In the order of `GROUP BY`, which gives each its bit.
+            keys = all.iter().filter(|key| keys.contains(key)).collect();
+        }
+        let keys = copies.all(keys)?;
+        Ok(Self { keys, partly })
+    }
+}
+
+/// Each key of grouping sets is a bit of a bigint.
+fn few_keys(count: usize) -> Result<(), EngineError> {
+    if count <= GROUPING_KEYS_MAX {
+        return Ok(());
+    }
+    Err(error::semantic(
+        10411,
+        format!("Grouping sets size cannot be greater than {GROUPING_KEYS_MAX}"),
+    ))
+}
+
+impl<'a> Rewriter<'a> {
+    fn new(context: &'a Context) -> Self {
+        Self {
+            context,
+            tables: Vec::new(),
+            with: Vec::new(),
+            windows: HashMap::new(),
+            grouped: None,
+            copies: Copies::default(),
         }
     }
 }
@@ -289,9 +309,41 @@ impl Rewriter<'_> {
             self.table_with_joins(table)?;
         }
         // Both serve the `ORDER BY` behind this `SELECT` too.
-        (self.windows, self.grouped) = (named_windows(select)?, None);
+        (self.windows, self.grouped) = (self.named_windows(select)?, None);
         self.lateral_views(select)?;
         self.columns(select)
+    }
+
+    /// What `WINDOW w AS (…)` defines.
+    fn named_windows(
+        &mut self,
+        select: &mut Select,
+    ) -> Result<HashMap<String, WindowSpec>, EngineError> {
+        let mut windows = HashMap::new();
+        for definition in std::mem::take(&mut select.named_window) {
+            let name = definition.0.value.to_lowercase();
+            let spec = match definition.1 {
+                NamedWindowExpr::WindowSpec(spec) => spec,
+                NamedWindowExpr::NamedWindow(other) => {
+                    match windows.get(&other.value.to_lowercase()) {
+                        Some(spec) => self.copies.of(spec)?,
+                        None => {
+                            return Err(error::semantic(
+                                40000,
+                                format!("no window is named {other}"),
+                            ));
+                        }
+                    }
+                }
+            };
+            if windows.insert(name.clone(), spec).is_some() {
+                return Err(error::semantic(
+                    40000,
+                    format!("Duplicate definition of window {name} is not allowed"),
+                ));
+            }
+        }
+        Ok(windows)
     }
 
     /// Everything of a `SELECT` behind its tables.
@@ -454,12 +506,14 @@ impl Rewriter<'_> {
                 "ROLLUP, CUBE and GROUPING SETS beside other GROUP BY keys are not supported",
             ));
         }
-        let sets = |exprs: &[Expr]| exprs.iter().map(|e| vec![e.clone()]).collect();
+        if !modifiers.is_empty() {
+            few_keys(exprs.len())?;
+        }
         let positions = exprs.iter().any(|e| matches!(e, Expr::Value(_)));
         let replaced = match modifiers.as_mut_slice() {
             [] => {
                 if special {
-                    self.grouped = Some(Grouped::by(exprs, None));
+                    self.grouped = Some(Grouped::by(exprs, None, &mut self.copies)?);
                 }
                 return Ok(());
             }
@@ -469,8 +523,8 @@ impl Rewriter<'_> {
                     "positions in GROUP BY WITH ROLLUP or CUBE are not supported",
                 ));
             }
-            [GroupByWithModifier::Rollup] => Expr::Rollup(sets(exprs)),
-            [GroupByWithModifier::Cube] => Expr::Cube(sets(exprs)),
+            [GroupByWithModifier::Rollup] => Expr::Rollup(self.sets(exprs)?),
+            [GroupByWithModifier::Cube] => Expr::Cube(self.sets(exprs)?),
             [GroupByWithModifier::GroupingSets(Expr::GroupingSets(sets))] => {
                 for expr in sets.iter_mut().flatten() {
                     self.expr_in_place(expr)?;
@@ -491,9 +545,15 @@ impl Rewriter<'_> {
             }
         };
         let keys = std::mem::replace(exprs, vec![replaced]);
-        self.grouped = Some(Grouped::by(exprs, Some(&keys)));
+        self.grouped = Some(Grouped::by(exprs, Some(&keys), &mut self.copies)?);
         modifiers.clear();
         Ok(())
+    }
+
+    /// A set of each key alone.
+    fn sets(&mut self, keys: &[Expr]) -> Result<Vec<Vec<Expr>>, EngineError> {
+        let keys = self.copies.all(keys)?;
+        Ok(keys.into_iter().map(|key| vec![key]).collect())
     }
 
     /// A key of `ORDER BY`; at a query's end a number is a column's place.
@@ -793,28 +853,6 @@ fn sort_within(select: &mut Select, order_by: &mut Option<OrderBy>) -> Result<()
         interpolate: None,
     });
     Ok(())
-}
-
-/// What `WINDOW w AS (…)` defines.
-fn named_windows(select: &mut Select) -> Result<HashMap<String, WindowSpec>, EngineError> {
-    let mut windows = HashMap::new();
-    for definition in std::mem::take(&mut select.named_window) {
-        let name = definition.0.value.to_lowercase();
-        let spec = match definition.1 {
-            NamedWindowExpr::WindowSpec(spec) => spec,
-            NamedWindowExpr::NamedWindow(other) => windows
-                .get(&other.value.to_lowercase())
-                .cloned()
-                .ok_or_else(|| error::semantic(40000, format!("no window is named {other}")))?,
-        };
-        if windows.insert(name.clone(), spec).is_some() {
-            return Err(error::semantic(
-                40000,
-                format!("Duplicate definition of window {name} is not allowed"),
-            ));
-        }
-    }
-    Ok(windows)
 }
 
 fn plain_star(options: &WildcardAdditionalOptions) -> Result<(), EngineError> {

@@ -60,13 +60,7 @@ pub(crate) fn rows(
     if let Some(batch) = constants(values, types)? {
         return Ok(Rows::Constants(batch));
     }
-    let mut rewriter = Rewriter {
-        context,
-        tables: Vec::new(),
-        with: Vec::new(),
-        windows: std::collections::HashMap::new(),
-        grouped: None,
-    };
+    let mut rewriter = Rewriter::new(context);
     for row in &mut values.rows {
         let row: &mut Vec<Expr> = row;
         for (cell, hive_type) in row.iter_mut().zip(types) {
