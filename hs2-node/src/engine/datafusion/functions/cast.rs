@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
+use super::math::Half;
 use super::udf::apply;
 use super::{intervals, text};
 use crate::engine::datafusion::error;
@@ -509,18 +510,12 @@ fn to_decimal(array: &ArrayRef, precision: u8, scale: u8) -> Result<Decimal128Ar
 }
 
 /// A decimal at another scale, rounded half up; `None` where it does not fit.
-pub(crate) fn rescale(value: i128, from: u8, precision: u8, to: u8) -> Option<i128> {
+fn rescale(value: i128, from: u8, precision: u8, to: u8) -> Option<i128> {
     let result = if to >= from {
         value.checked_mul(10_i128.checked_pow(u32::from(to - from))?)?
     } else {
         let unit = 10_i128.pow(u32::from(from - to));
-        let half = unit / 2;
-        let (quotient, rest) = (value / unit, (value % unit).abs());
-        if rest >= half {
-            quotient + value.signum()
-        } else {
-            quotient
-        }
+        Half::Away.divide(value, unit)
     };
     text::fits(result, precision).then_some(result)
 }

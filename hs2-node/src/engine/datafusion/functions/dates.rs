@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 };
 
 use super::cast::cast_array;
-use super::math::round_double;
+use super::math::{Half, round_double};
 use super::text::{DAY_US, date_of, days_in_month, days_of, parse_timestamp, write_date};
 use super::time_pattern::{TimePattern, weekday, weekday_named};
 use super::udf::{Args, Fixed, Strings, apply};
@@ -218,13 +218,15 @@ fn shift(args: &Args, sign: i32) -> Result<ArrayRef> {
 /// The pattern that stands in argument `i`: read once where it is a constant.
 struct PatternOf<'a> {
     patterns: Strings<'a>,
+    parse: fn(&str) -> Option<TimePattern>,
     last: Option<(&'a str, TimePattern)>,
 }
 
 impl<'a> PatternOf<'a> {
-    fn new(args: &'a Args, i: usize) -> Self {
+    fn new(args: &'a Args, i: usize, parse: fn(&str) -> Option<TimePattern>) -> Self {
         Self {
             patterns: args.strings(i),
+            parse,
             last: None,
         }
     }
@@ -234,7 +236,7 @@ impl<'a> PatternOf<'a> {
             return Ok(None);
         };
         if self.last.as_ref().is_none_or(|(last, _)| *last != text) {
-            let Some(pattern) = TimePattern::new(text) else {
+            let Some(pattern) = (self.parse)(text) else {
                 return exec_err!("the date pattern '{text}' is not supported");
             };
             self.last = Some((text, pattern));
@@ -250,7 +252,7 @@ fn format<T: ArrowPrimitiveType>(
 ) -> Result<ArrayRef> {
     let times = args.expanded(0)?;
     let times = times.as_primitive::<T>();
-    let mut patterns = PatternOf::new(args, 1);
+    let mut patterns = PatternOf::new(args, 1, TimePattern::new);
     let mut out = StringBuilder::new();
     let mut buffer = String::new();
     for row in 0..args.rows {
@@ -272,7 +274,7 @@ fn format<T: ArrowPrimitiveType>(
 /// Text as seconds since 1970, by a pattern.
 fn parse_seconds(args: &Args) -> Result<ArrayRef> {
     let texts = args.strings(0);
-    let mut patterns = PatternOf::new(args, 1);
+    let mut patterns = PatternOf::new(args, 1, TimePattern::to_read);
     let mut out = Int64Builder::with_capacity(args.rows);
     for row in 0..args.rows {
         let (Some(text), Some(pattern)) = (texts.get(row), patterns.get(row)?) else {
@@ -292,7 +294,9 @@ fn parse_seconds(args: &Args) -> Result<ArrayRef> {
 pub(crate) fn plus_months(days: i64, months: i64) -> Option<i64> {
     let (year, month, day) = date_of(days);
     let month = (year * 12 + month - 1).checked_add(months)?;
-    let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
+    // A year that fits 32 bits has days that fit 64.
+    let year = i64::from(i32::try_from(month.div_euclid(12)).ok()?);
+    let month = month.rem_euclid(12) + 1;
     Some(days_of(year, month, day.min(days_in_month(year, month))))
 }
 
@@ -326,7 +330,7 @@ fn months_between(left: i64, right: i64, rounded: bool) -> f64 {
     let seconds = (left.1 - right.1) * 86_400 + left.3 - right.3;
     let exact = months + seconds as f64 / (31.0 * 86_400.0);
     if rounded {
-        round_double(exact, 8)
+        round_double(exact, 8, Half::Away)
     } else {
         exact
     }
@@ -490,6 +494,8 @@ mod tests {
         assert_eq!(plus_months(day(2024, 2, 29), 1), Some(day(2024, 3, 29)));
         assert_eq!(add_months(day(2024, 2, 29), 1), Some(day(2024, 3, 31)));
         assert_eq!(plus_months(day(2024, 1, 15), -13), Some(day(2022, 12, 15)));
+        assert_eq!(plus_months(0, i64::MAX), None);
+        assert_eq!(plus_months(0, i64::MIN), None);
         assert_eq!(next_day(day(2015, 1, 14), "TU"), Some(day(2015, 1, 20)));
         assert_eq!(next_day(day(2015, 1, 14), "wed"), Some(day(2015, 1, 21)));
         assert_eq!(trunc(day(2015, 3, 17), "Q"), Some(day(2015, 1, 1)));

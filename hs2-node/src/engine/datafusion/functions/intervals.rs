@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 /// Microseconds in a second.
 const SECOND_US: i128 = 1_000_000;
+/// Microseconds in a day.
+const DAY_US: i128 = 86_400 * SECOND_US;
 
 /// `[+|-]years-months` as months; months are below 12.
 pub(crate) fn parse_year_month(text: &str) -> Option<i32> {
@@ -23,20 +25,28 @@ pub(crate) fn parse_day_time(text: &str) -> Option<i64> {
     if parts.next().is_some() {
         return None;
     }
-    let (seconds, fraction) = match seconds.split_once('.') {
-        Some((seconds, fraction)) if !fraction.is_empty() && fraction.len() <= 9 => {
-            (seconds, fraction)
-        }
-        Some(_) => return None,
-        None => (seconds, "0"),
-    };
+    let below = |text: &str, limit: u64| whole(text).filter(|number| *number < limit);
+    let minutes = i128::from(below(hours, 24)? * 60 + below(minutes, 60)?);
+    let seconds = seconds_us(seconds).filter(|seconds| *seconds < 60 * SECOND_US)?;
+    let total = i128::from(whole(days)?) * DAY_US + minutes * 60 * SECOND_US + seconds;
+    i64::try_from(if negative { -total } else { total }).ok()
+}
+
+/// `[+|-]seconds[.fraction]` as microseconds. Digits behind the microsecond are cut.
+pub(crate) fn parse_seconds(text: &str) -> Option<i64> {
+    let (negative, text) = sign(text.trim());
+    let total = seconds_us(text)?;
+    i64::try_from(if negative { -total } else { total }).ok()
+}
+
+fn seconds_us(text: &str) -> Option<i128> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if fraction.len() > 9 {
+        return None;
+    }
     whole(fraction)?;
     let micros = whole(&format!("{fraction:0<6}")[..6])?;
-    let below = |text: &str, limit: u64| whole(text).filter(|number| *number < limit);
-    let clock = (below(hours, 24)? * 60 + below(minutes, 60)?) * 60 + below(seconds, 60)?;
-    let seconds = i128::from(whole(days)?) * 86_400 + i128::from(clock);
-    let total = seconds * SECOND_US + i128::from(micros);
-    i64::try_from(if negative { -total } else { total }).ok()
+    Some(i128::from(whole(seconds)?) * SECOND_US + i128::from(micros))
 }
 
 /// `Y-M`, with one sign before both.
@@ -123,6 +133,22 @@ mod tests {
             let mut written = String::new();
             parsed.inspect(|micros| write_day_time(*micros, &mut written));
             assert_eq!(written, back);
+        }
+    }
+
+    #[test]
+    fn seconds() {
+        for (text, micros) in [
+            ("5", Some(5_000_000)),
+            ("-0.5", Some(-500_000)),
+            ("90.1234567", Some(90_123_456)),
+            ("1.", None),
+            (".5", None),
+            ("1.0000000000", None),
+            ("é", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(parse_seconds(text), micros, "{text}");
         }
     }
 }

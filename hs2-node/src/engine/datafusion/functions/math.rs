@@ -1,6 +1,7 @@
-//! Mathematical functions by Hive's rules: what has no answer is NULL, `floor` and `ceil` are whole, `round` rounds half
-//! away from zero in decimal digits.
+//! Mathematical functions by Hive's rules: what has no answer is NULL, `floor` and `ceil` are whole, `round` and `bround`
+//! round in decimal digits.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
@@ -14,7 +15,6 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
-use super::cast::rescale;
 use super::text;
 use super::udf::{Args, Fixed, apply};
 use crate::engine::datafusion::sql::types::{DECIMAL_DIGITS_MAX, HiveType};
@@ -68,7 +68,8 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
                 .collect();
             Ok(Arc::new(values))
         }),
-        Rounding::udf(Kind::Round),
+        Rounding::udf(Kind::Round(Half::Away)),
+        Rounding::udf(Kind::Round(Half::Even)),
         Rounding::udf(Kind::Floor),
         Rounding::udf(Kind::Ceil),
         Rounding::udf(Kind::Abs),
@@ -86,9 +87,36 @@ fn double(args: &Args, function: impl Fn(f64) -> Option<f64>) -> Result<ArrayRef
     Ok(Arc::new(values))
 }
 
+/// Where a half goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Half {
+    /// Away from zero.
+    Away,
+    /// To the even digit.
+    Even,
+}
+
+impl Half {
+    /// Whether the last digit that stays becomes one more: `cut` is what goes, compared with a half of that digit's unit.
+    fn adds(self, cut: Ordering, odd: bool) -> bool {
+        match cut {
+            Ordering::Less => false,
+            Ordering::Equal => self == Self::Away || odd,
+            Ordering::Greater => true,
+        }
+    }
+
+    /// How often `unit` goes into `value`, rounded.
+    pub(crate) fn divide(self, value: i128, unit: i128) -> i128 {
+        let (quotient, rest) = (value / unit, (value % unit).abs());
+        let adds = self.adds(rest.cmp(&(unit - rest)), quotient % 2 != 0);
+        quotient + if adds { value.signum() } else { 0 }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
-    Round,
+    Round(Half),
     Floor,
     Ceil,
     Abs,
@@ -105,7 +133,8 @@ struct Rounding {
 impl Rounding {
     fn udf(kind: Kind) -> ScalarUDF {
         let name = match kind {
-            Kind::Round => "hive round",
+            Kind::Round(Half::Away) => "hive round",
+            Kind::Round(Half::Even) => "hive bround",
             Kind::Floor => "hive floor",
             Kind::Ceil => "hive ceil",
             Kind::Abs => "hive abs",
@@ -121,7 +150,7 @@ impl Rounding {
         match scalars.get(1) {
             None => Ok(0),
             Some(Some(ScalarValue::Int64(Some(digits)))) => Ok(whole_digits(*digits)),
-            Some(_) => plan_err!("round's second argument must be a whole constant"),
+            Some(_) => plan_err!("the second argument must be a whole constant"),
         }
     }
 }
@@ -145,7 +174,7 @@ impl ScalarUDFImpl for Rounding {
             return plan_err!("{} needs a number", self.name);
         };
         let result = match (self.kind, argument) {
-            (Kind::Round, HiveType::Decimal(precision, scale)) => {
+            (Kind::Round(_), HiveType::Decimal(precision, scale)) => {
                 let whole = i32::from(precision - scale) + i32::from(digits < i32::from(scale));
                 let scale = digits.clamp(0, i32::from(DECIMAL_DIGITS_MAX));
                 let precision = (whole + scale).min(i32::from(DECIMAL_DIGITS_MAX));
@@ -172,7 +201,7 @@ impl ScalarUDFImpl for Rounding {
         apply(args, |args| {
             let array = args.array(0).0;
             match self.kind {
-                Kind::Round => round(array, digits, &result),
+                Kind::Round(half) => round(array, digits, half, &result),
                 Kind::Abs => abs(array),
                 Kind::Floor | Kind::Ceil => whole(array, self.kind == Kind::Ceil, &result),
             }
@@ -185,8 +214,8 @@ fn whole_digits(digits: i64) -> i32 {
     i32::try_from(digits.clamp(-1000, 1000)).unwrap_or_default()
 }
 
-/// Rounds half away from zero at a decimal digit, as Java's `BigDecimal` does on the number's shortest text.
-pub(crate) fn round_double(value: f64, digits: i32) -> f64 {
+/// Rounds at a decimal digit, as Java's `BigDecimal` does on the number's shortest text.
+pub(crate) fn round_double(value: f64, digits: i32, half: Half) -> f64 {
     if !value.is_finite() || digits > 330 {
         return value;
     }
@@ -199,16 +228,17 @@ pub(crate) fn round_double(value: f64, digits: i32) -> f64 {
         .map(|b| b - b'0')
         .collect();
     // How many of the digits stay.
-    let keep = exponent + 1 + digits;
-    let Ok(keep) = usize::try_from(keep) else {
-        return 0.0_f64.copysign(value);
+    let Ok(keep) = usize::try_from(exponent.saturating_add(1).saturating_add(digits)) else {
+        return 0.0;
     };
     if keep >= decimal.len() {
         return value;
     }
-    let up = decimal[keep] >= 5;
-    decimal.truncate(keep);
-    if up {
+    let cut = decimal.split_off(keep);
+    // The shortest text ends with no zero: a half is a 5 alone.
+    let cut = cut[0].cmp(&5).then(cut.len().cmp(&1));
+    let odd = decimal.last().is_some_and(|digit| digit % 2 != 0);
+    if half.adds(cut, odd) {
         let carry = decimal.iter_mut().rev().all(|digit| {
             *digit = (*digit + 1) % 10;
             *digit == 0
@@ -218,7 +248,7 @@ pub(crate) fn round_double(value: f64, digits: i32) -> f64 {
         }
     }
     if decimal.is_empty() {
-        return 0.0_f64.copysign(value);
+        return 0.0;
     }
     let whole: String = decimal
         .iter()
@@ -230,7 +260,7 @@ pub(crate) fn round_double(value: f64, digits: i32) -> f64 {
     rounded.copysign(value)
 }
 
-fn round_whole(value: i64, digits: i32) -> i64 {
+fn round_whole(value: i64, digits: i32, half: Half) -> i64 {
     let Some(unit) = digits
         .checked_neg()
         .and_then(|n| u32::try_from(n).ok())
@@ -238,27 +268,20 @@ fn round_whole(value: i64, digits: i32) -> i64 {
     else {
         return if digits >= 0 { value } else { 0 };
     };
-    let value = i128::from(value);
-    let (quotient, rest) = (value / unit, (value % unit).abs());
-    let quotient = if rest * 2 >= unit {
-        quotient + value.signum()
-    } else {
-        quotient
-    };
-    (quotient * unit) as i64
+    (half.divide(value.into(), unit) * unit) as i64
 }
 
-fn round(array: &ArrayRef, digits: i32, result: &DataType) -> Result<ArrayRef> {
+fn round(array: &ArrayRef, digits: i32, half: Half, result: &DataType) -> Result<ArrayRef> {
     Ok(match (array.data_type(), result) {
         (DataType::Float64, _) => Arc::new(
             array
                 .as_primitive::<Float64Type>()
-                .unary::<_, Float64Type>(|v| round_double(v, digits)),
+                .unary::<_, Float64Type>(|v| round_double(v, digits, half)),
         ),
         (DataType::Float32, _) => Arc::new(
             array
                 .as_primitive::<Float32Type>()
-                .unary::<_, Float32Type>(|v| round_double(f64::from(v), digits) as f32),
+                .unary::<_, Float32Type>(|v| round_double(f64::from(v), digits, half) as f32),
         ),
         (DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64, _)
             if digits >= 0 =>
@@ -268,41 +291,46 @@ fn round(array: &ArrayRef, digits: i32, result: &DataType) -> Result<ArrayRef> {
         (DataType::Int8, _) => Arc::new(
             array
                 .as_primitive::<Int8Type>()
-                .unary::<_, Int8Type>(|v| round_whole(i64::from(v), digits) as i8),
+                .unary::<_, Int8Type>(|v| round_whole(i64::from(v), digits, half) as i8),
         ),
         (DataType::Int16, _) => Arc::new(
             array
                 .as_primitive::<Int16Type>()
-                .unary::<_, Int16Type>(|v| round_whole(i64::from(v), digits) as i16),
+                .unary::<_, Int16Type>(|v| round_whole(i64::from(v), digits, half) as i16),
         ),
         (DataType::Int32, _) => Arc::new(
             array
                 .as_primitive::<Int32Type>()
-                .unary::<_, Int32Type>(|v| round_whole(i64::from(v), digits) as i32),
+                .unary::<_, Int32Type>(|v| round_whole(i64::from(v), digits, half) as i32),
         ),
         (DataType::Int64, _) => Arc::new(
             array
                 .as_primitive::<Int64Type>()
-                .unary::<_, Int64Type>(|v| round_whole(v, digits)),
+                .unary::<_, Int64Type>(|v| round_whole(v, digits, half)),
         ),
         (DataType::Decimal128(_, from), DataType::Decimal128(precision, to)) => {
-            let (from, to) = (from.unsigned_abs(), to.unsigned_abs());
-            let shift = u8::try_from(digits.min(0).unsigned_abs().min(38)).unwrap_or(38);
+            // Left of the point: round at a scale below 0, then fill with zeros.
+            let filled = digits.min(0).unsigned_abs();
+            let cut = u32::from(from.unsigned_abs()) + filled;
+            let scaled = |value: i128| {
+                if filled == 0 && to >= from {
+                    let more = u32::from(to.abs_diff(*from));
+                    return value.checked_mul(10_i128.checked_pow(more)?);
+                }
+                // What has fewer digits than are cut is 0.
+                match 10_i128.checked_pow(cut - u32::from(to.unsigned_abs())) {
+                    Some(unit) => half
+                        .divide(value, unit)
+                        .checked_mul(10_i128.checked_pow(filled)?),
+                    None => Some(0),
+                }
+            };
             let values: Decimal128Array = array
                 .as_primitive::<Decimal128Type>()
                 .iter()
-                .map(|v| {
-                    if shift == 0 {
-                        return rescale(v?, from, *precision, to);
-                    }
-                    // Left of the point: round at a scale below 0, then fill with zeros.
-                    let value = rescale(v?, from.checked_add(shift)?, DECIMAL_DIGITS_MAX, 0)?;
-                    value
-                        .checked_mul(10_i128.checked_pow(u32::from(shift))?)
-                        .filter(|v| text::fits(*v, *precision))
-                })
+                .map(|v| scaled(v?).filter(|v| text::fits(*v, *precision)))
                 .collect();
-            Arc::new(values.with_precision_and_scale(*precision, to.cast_signed())?)
+            Arc::new(values.with_precision_and_scale(*precision, *to)?)
         }
         (DataType::Null, _) => Arc::clone(array),
         (other, _) => return exec_err!("round of {other}"),
@@ -404,16 +432,45 @@ mod tests {
             (1e300, 2, 1e300),
             (1e-300, 2, 0.0),
         ] {
-            assert_eq!(round_double(value, digits), result, "{value} {digits}");
+            let rounded = round_double(value, digits, Half::Away);
+            assert_eq!(rounded, result, "{value} {digits}");
         }
-        assert!(round_double(f64::NAN, 1).is_nan());
+        assert!(round_double(f64::NAN, 1, Half::Away).is_nan());
+        assert!(round_double(-0.4, 0, Half::Away).is_sign_positive());
+    }
+
+    #[test]
+    fn halves_round_to_the_even_digit() {
+        for (value, digits, result) in [
+            (2.5, 0, 2.0),
+            (3.5, 0, 4.0),
+            (-2.5, 0, -2.0),
+            (2.4, 0, 2.0),
+            (2.6, 0, 3.0),
+            (0.5, 0, 0.0),
+            (8.25, 1, 8.2),
+            (8.35, 1, 8.4),
+            (125.0, -1, 120.0),
+            (135.0, -1, 140.0),
+            (2.51, 0, 3.0),
+            (f64::MAX, i32::MIN, 0.0),
+            (f64::MIN, i32::MAX, f64::MIN),
+        ] {
+            let rounded = round_double(value, digits, Half::Even);
+            assert_eq!(rounded, result, "{value} {digits}");
+        }
+        assert_eq!(Half::Even.divide(25, 10), 2);
+        assert_eq!(Half::Even.divide(-35, 10), -4);
+        assert_eq!(Half::Even.divide(26, 10), 3);
+        let largest = 10_i128.pow(38);
+        assert_eq!(Half::Away.divide(largest - 1, largest), 1);
     }
 
     #[test]
     fn whole_numbers_round_left_of_the_point() {
-        assert_eq!(round_whole(1250, -2), 1300);
-        assert_eq!(round_whole(-1250, -2), -1300);
-        assert_eq!(round_whole(49, -2), 0);
-        assert_eq!(round_whole(49, -100), 0);
+        assert_eq!(round_whole(1250, -2, Half::Away), 1300);
+        assert_eq!(round_whole(-1250, -2, Half::Away), -1300);
+        assert_eq!(round_whole(49, -2, Half::Away), 0);
+        assert_eq!(round_whole(49, -100, Half::Away), 0);
     }
 }

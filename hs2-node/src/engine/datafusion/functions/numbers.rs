@@ -1,19 +1,20 @@
-//! Further functions of numbers and bits: `conv`, `hex`, `bin`, `hash`, `bround`, `format_number` and their like.
+//! Further functions of numbers and bits: `conv`, `hex`, `bin`, `hash`, `format_number` and their like.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, StringArray, StringBuilder,
+    Array, ArrayRef, AsArray, Int32Array, Int64Array, StringArray, StringBuilder,
 };
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    DataType, Date32Type, FieldRef, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type,
 };
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 
-use super::math::round_double;
 use super::udf::{Args, Fixed, apply};
 use crate::engine::datafusion::error;
 use crate::engine::datafusion::sql::types::HiveType;
@@ -59,17 +60,6 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
                 .as_primitive::<Int64Type>()
                 .iter()
                 .map(|v| Some(format!("{:b}", v?)))
-                .collect();
-            Ok(Arc::new(values))
-        }),
-        Fixed::udf("hive bround", &[&[Float64, Int32]], Float64, |a| {
-            let values = a.expanded(0)?;
-            let digits = a.ints(1);
-            let values: Float64Array = values
-                .as_primitive::<Float64Type>()
-                .iter()
-                .enumerate()
-                .map(|(i, v)| Some(bround(v?, digits.get(i)?)))
                 .collect();
             Ok(Arc::new(values))
         }),
@@ -173,27 +163,6 @@ fn conv(text: &str, from: i32, to: i32) -> Option<String> {
     Some(out.into_iter().rev().collect())
 }
 
-/// Rounds at a decimal digit, a half to the even neighbour.
-fn bround(value: f64, digits: i32) -> f64 {
-    let away = round_double(value, digits);
-    if !value.is_finite() || digits.abs() > 300 {
-        return away;
-    }
-    // It was a half where what is cut off is as long as a unit of the next digit, five times.
-    let unit = 10_f64.powi(-digits);
-    let next = round_double(value, digits + 1);
-    let is_half = next == value && {
-        let shifted = round_double(value / unit, 1).abs();
-        (shifted - shifted.trunc() - 0.5).abs() < 1e-9
-    };
-    let odd = (round_double(away / unit, 0) % 2.0).abs() == 1.0;
-    if is_half && odd {
-        round_double(away - unit.copysign(value), digits)
-    } else {
-        away
-    }
-}
-
 /// `#,###.##` with so many digits behind the point.
 fn format_number(value: f64, digits: i32) -> Result<Option<String>> {
     if digits < 0 {
@@ -244,32 +213,37 @@ impl ScalarUDFImpl for HiveHash {
         &self.signature
     }
 
-    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        for argument in arguments {
-            let known = matches!(
-                argument,
-                DataType::Null
-                    | DataType::Boolean
-                    | DataType::Int8
-                    | DataType::Int16
-                    | DataType::Int32
-                    | DataType::Int64
-                    | DataType::Float32
-                    | DataType::Float64
-                    | DataType::Utf8
-                    | DataType::Binary
-                    | DataType::Date32
-            );
-            if !known {
-                let hive = HiveType::of_arrow(argument)
-                    .map_or_else(|| argument.to_string(), |hive| hive.to_string());
-                return Err(error::external(error::unsupported(
-                    None,
-                    format!("hash of {hive} is not supported"),
-                )));
-            }
-        }
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int32)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        use HiveType as T;
+        for field in args.arg_fields {
+            // `char` and `varchar` have codes of their own in Hive.
+            let hive = match HiveType::of_field(field) {
+                Some(
+                    T::Void
+                    | T::Boolean
+                    | T::TinyInt
+                    | T::SmallInt
+                    | T::Int
+                    | T::BigInt
+                    | T::Float
+                    | T::Double
+                    | T::String
+                    | T::Binary
+                    | T::Date,
+                ) => continue,
+                Some(hive) => hive.to_string(),
+                None => field.data_type().to_string(),
+            };
+            return Err(error::external(error::unsupported(
+                None,
+                format!("hash of {hive} is not supported"),
+            )));
+        }
+        Ok(Arc::new(HiveType::Int.field(self.name())))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -292,8 +266,8 @@ impl ScalarUDFImpl for HiveHash {
 }
 
 fn hash_code(array: &ArrayRef, row: usize) -> i32 {
-    let bytes = |bytes: &[u8]| {
-        bytes.iter().fold(0_i32, |hash, b| {
+    let bytes = |first: i32, bytes: &[u8]| {
+        bytes.iter().fold(first, |hash, b| {
             hash.wrapping_mul(31)
                 .wrapping_add(i32::from(b.cast_signed()))
         })
@@ -317,8 +291,9 @@ fn hash_code(array: &ArrayRef, row: usize) -> i32 {
                 .to_bits()
                 .cast_signed(),
         ),
-        DataType::Utf8 => bytes(array.as_string::<i32>().value(row).as_bytes()),
-        DataType::Binary => bytes(array.as_binary::<i32>().value(row)),
+        DataType::Utf8 => bytes(0, array.as_string::<i32>().value(row).as_bytes()),
+        // Hadoop's `BytesWritable` begins with 1.
+        DataType::Binary => bytes(1, array.as_binary::<i32>().value(row)),
         DataType::Date32 => array.as_primitive::<Date32Type>().value(row),
         _ => 0,
     }
@@ -347,24 +322,6 @@ mod tests {
                 result,
                 "{text} {from} {to}"
             );
-        }
-    }
-
-    #[test]
-    fn halves_round_to_the_even_digit() {
-        for (value, digits, result) in [
-            (2.5, 0, 2.0),
-            (3.5, 0, 4.0),
-            (-2.5, 0, -2.0),
-            (2.4, 0, 2.0),
-            (2.6, 0, 3.0),
-            (8.25, 1, 8.2),
-            (8.35, 1, 8.4),
-            (125.0, -1, 120.0),
-            (135.0, -1, 140.0),
-            (2.51, 0, 3.0),
-        ] {
-            assert_eq!(bround(value, digits), result, "{value} {digits}");
         }
     }
 

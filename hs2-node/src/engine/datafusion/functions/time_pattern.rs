@@ -1,8 +1,9 @@
 //! Java's date patterns: those letters that `SimpleDateFormat` (Hive up to 3) and `DateTimeFormatter` (Hive 4) read alike.
 
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 
-use super::text::{DAY_US, date_of, days_in_month, days_of};
+use super::text::{DAY_US, date_of, days_of};
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -150,11 +151,29 @@ impl TimePattern {
         }
     }
 
-    /// The time that `text` is, in microseconds. What is no date of the calendar, or has more text behind it, is `None`:
-    /// so Hive 4 answers, and earlier versions guess.
+    /// Reads a pattern to read times with; `None` also where Hive's versions read them differently: an hour of half a day
+    /// without its half, or a half without its hour.
+    pub(crate) fn to_read(pattern: &str) -> Option<Self> {
+        let pattern = Self::new(pattern)?;
+        let has = |letters: &[char]| {
+            let mut pieces = pattern.0.iter();
+            pieces.any(|piece| matches!(piece, Piece::Field(letter, _) if letters.contains(letter)))
+        };
+        let fine = match (has(&['h', 'K']), has(&['a'])) {
+            (half_day, half) if half_day == half => true,
+            // The hour of the day says all.
+            _ => has(&['H', 'k']),
+        };
+        fine.then_some(pattern)
+    }
+
+    /// The time that `text` is, in microseconds. What is no date of the calendar, contradicts itself, or has more text
+    /// behind it, is `None`: so Hive 4 answers, and earlier versions guess.
     pub(crate) fn parse(&self, text: &str) -> Option<i64> {
-        let (mut year, mut month, mut day, mut of_year) = (1970, 1, 1, None);
-        let (mut hour, mut half, mut minute, mut second, mut millis) = (0, None, 0, 0, 0);
+        let mut year = 1970;
+        let (mut month, mut day, mut of_year, mut of_week) = (None, None, None, None);
+        let (mut hour, mut half_hour, mut half) = (None, None, None);
+        let (mut minute, mut second, mut millis) = (0, 0, 0);
         let mut rest = text;
         for piece in &self.0 {
             let (letter, width) = match piece {
@@ -182,10 +201,11 @@ impl TimePattern {
                     .iter()
                     .position(|name| rest.starts_with(&short(name)))?;
                 rest = &rest[short(names[at]).len()..];
+                let at = i64::try_from(at).ok()?;
                 match letter {
-                    'M' => month = i64::try_from(at).ok()? + 1,
-                    'a' => half = Some(i64::try_from(at).ok()?),
-                    _ => {}
+                    'M' => set(&mut month, at + 1)?,
+                    'a' => set(&mut half, at)?,
+                    _ => set(&mut of_week, at)?,
                 }
                 continue;
             }
@@ -205,38 +225,46 @@ impl TimePattern {
             }
             let value: i64 = rest[..digits].parse().ok()?;
             rest = &rest[digits..];
+            let within = |range: RangeInclusive<i64>| range.contains(&value).then_some(value);
             match letter {
                 // Java's window for two digits moves with today; both readings agree on these.
                 'y' if width == 2 => year = 2000 + value,
                 'y' => year = value,
-                'M' => month = value,
-                'd' => day = value,
-                'D' => of_year = Some(value),
-                'H' | 'K' | 'h' => hour = value,
-                'k' => hour = value % 24,
-                'm' => minute = value,
+                'M' => set(&mut month, within(1..=12)?)?,
+                'd' => set(&mut day, within(1..=31)?)?,
+                'D' => set(&mut of_year, within(1..=366)?)?,
+                'H' => set(&mut hour, within(0..=23)?)?,
+                'k' => set(&mut hour, within(1..=24)? % 24)?,
+                'K' => set(&mut half_hour, within(0..=11)?)?,
+                'h' => set(&mut half_hour, within(1..=12)? % 12)?,
+                'm' => minute = within(0..=59)?,
                 'S' => millis = value,
-                _ => second = value,
+                _ => second = within(0..=59)?,
             }
-        }
-        if let Some(half) = half {
-            hour = hour % 12 + half * 12;
-        }
-        let valid = rest.is_empty()
-            && (1..=12).contains(&month)
-            && (1..=days_in_month(year, month)).contains(&day)
-            && hour < 24
-            && minute < 60
-            && second < 60;
-        if !valid {
-            return None;
         }
         let days = match of_year {
             Some(of_year) => days_of(year, 1, 1) + of_year - 1,
-            None => days_of(year, month, day),
+            None => days_of(year, month.unwrap_or(1), day.unwrap_or(1)),
         };
-        Some(days * DAY_US + (((hour * 60 + minute) * 60 + second) * 1000 + millis) * 1000)
+        let hour = hour.unwrap_or(half.unwrap_or(0) * 12 + half_hour.unwrap_or(0));
+        // What was read more than once must be the same each time. A day that the month has not is another date here.
+        let agrees = |read: Option<i64>, is: i64| read.is_none_or(|read| read == is);
+        let (year_is, month_is, day_is) = date_of(days);
+        let valid = rest.is_empty()
+            && year_is == year
+            && agrees(month, month_is)
+            && agrees(day, day_is)
+            && agrees(of_week, i64::try_from(weekday(days)).ok()?)
+            && agrees(half, hour / 12)
+            && agrees(half_hour, hour % 12);
+        let clock = ((hour * 60 + minute) * 60 + second) * 1000 + millis;
+        valid.then_some(days * DAY_US + clock * 1000)
     }
+}
+
+/// A field of the text; one that stands twice must be the same.
+fn set(field: &mut Option<i64>, value: i64) -> Option<()> {
+    (*field.get_or_insert(value) == value).then_some(())
 }
 
 #[cfg(test)]
@@ -254,7 +282,7 @@ mod tests {
         ] {
             assert!(TimePattern::new(pattern).is_some(), "{pattern}");
         }
-        for pattern in ["u", "YYYY", "S", "yyyy'", "z", "XXX", "ww"] {
+        for pattern in ["u", "YYYY", "S", "yyyy'", "z", "X", "ww"] {
             assert!(TimePattern::new(pattern).is_none(), "{pattern}");
         }
     }
@@ -284,6 +312,36 @@ mod tests {
         let date = TimePattern::new("yyyy-MM-dd").expect("a pattern");
         for wrong in ["2024-02-30", "2024-02-29 ", "2024-2-9", "24-02-29", "", "é"] {
             assert_eq!(date.parse(wrong), None, "{wrong}");
+        }
+        for (pattern, fine, wrong) in [
+            ("HH", &["00", "23"][..], &["24"][..]),
+            ("kk", &["01", "24"], &["00", "25"]),
+            ("KK a", &["00 AM", "11 PM"], &["12 AM"]),
+            ("hh a", &["01 AM", "12 PM"], &["00 AM", "13 AM"]),
+            ("HH a", &["00 AM", "13 PM"], &["13 AM", "01 PM"]),
+            ("HH hh", &["13 01"], &["13 02"]),
+            ("mm", &["59"], &["60"]),
+            ("ss", &["59"], &["60"]),
+            (
+                "yyyy DDD",
+                &["2024 366", "2023 001"],
+                &["2023 366", "2024 000", "2024 367"],
+            ),
+            ("yyyy MM DDD", &["2024 02 060"], &["2024 03 060"]),
+            ("yyyy-MM-dd EEE", &["2024-02-29 Thu"], &["2024-02-29 Fri"]),
+            ("yyyy-MM", &["2024-12"], &["2024-00", "2024-13"]),
+        ] {
+            let read = TimePattern::to_read(pattern).expect(pattern);
+            for text in fine {
+                assert!(read.parse(text).is_some(), "{pattern} {text}");
+            }
+            for text in wrong {
+                assert_eq!(read.parse(text), None, "{pattern} {text}");
+            }
+        }
+        for pattern in ["hh:mm", "KK", "yyyy a"] {
+            assert!(TimePattern::to_read(pattern).is_none(), "{pattern}");
+            assert!(TimePattern::new(pattern).is_some(), "{pattern}");
         }
         assert_eq!(weekday_named("mo"), Some(1));
         assert_eq!(weekday_named("FRIDAY"), Some(5));

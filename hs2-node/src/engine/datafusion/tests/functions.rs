@@ -64,6 +64,8 @@ async fn dates_and_times() {
         ("unix_timestamp('2024-05-06 07:08:09')", "1714979289"),
         ("unix_timestamp('2024-05-06')", "NULL"),
         ("unix_timestamp('06.05.2024', 'dd.MM.yyyy')", "1714953600"),
+        ("unix_timestamp('12 AM', 'hh a')", "0"),
+        ("unix_timestamp('24', 'HH')", "NULL"),
         ("unix_timestamp(timestamp '1970-01-01 00:01:00')", "60"),
         ("unix_timestamp(date '1970-01-02')", "86400"),
         ("unix_timestamp() > 1700000000", "true"),
@@ -92,6 +94,8 @@ async fn dates_and_times() {
         ("cast(interval '1' hour + timestamp '2024-01-01 00:00:00' as string)", "2024-01-01 01:00:00"),
         ("cast(timestamp '2024-01-01 00:00:00' - interval (30 + 30) minute as string)", "2023-12-31 23:00:00"),
         ("NULL + interval '1' day", "NULL"),
+        ("date '2024-01-31' + interval '178956970-7' year to month", "NULL"),
+        ("date '2024-01-31' + interval (9223372036854775807L) month", "NULL"),
     ])
     .await;
     types(&[
@@ -155,7 +159,17 @@ async fn collections() {
 #[tokio::test]
 async fn numbers() {
     values(&[
-        ("bround(2.5)", "2.0"),
+        ("bround(2.5)", "2"),
+        ("bround(25, -1)", "20"),
+        ("bround(35, -1)", "40"),
+        ("bround(cast(2.5 as double))", "2.0"),
+        ("bround(1, -2147483648)", "0"),
+        ("round(cast(-0.4 as double))", "0.0"),
+        ("round(12345.67, -2)", "12300"),
+        ("round(12345.67, -40)", "0"),
+        ("round(cast(1.5 as decimal(38,1)), -38)", "0"),
+        ("hash(cast('a' as binary))", "128"),
+        ("hash(cast('' as binary))", "1"),
         ("bround(8.25, 1)", "8.2"),
         ("conv('ff', 16, 10)", "255"),
         ("conv(10, 10, 2)", "1010"),

@@ -11,6 +11,12 @@ async fn what_hive_means_otherwise_is_refused_by_name() {
     .await;
     for (sql, name) in [
         ("SELECT date_format(d, 'ww') FROM t", "date_format"),
+        ("SELECT unix_timestamp(s, 'hh:mm') FROM t", "'hh:mm'"),
+        (
+            "SELECT hash(cast(s AS varchar(3))) FROM t",
+            "hash of varchar",
+        ),
+        ("SELECT hash(cast(s AS char(3))) FROM t", "char"),
         ("SELECT s RLIKE '(?=a)' FROM t", "look-around"),
         ("SELECT regexp_replace(s, 'a++', '') FROM t", "possessive"),
         (
@@ -133,6 +139,12 @@ async fn errors_carry_hives_states_and_places() {
             "42000",
             40000,
             "'2024-02-30' is no date",
+        ),
+        (
+            "select date '2024-01-31' - interval '-9223372036854775808' month",
+            "42000",
+            40000,
+            "'-9223372036854775808' is no INTERVAL MONTH",
         ),
         ("select upper()", "42000", 10015, "upper"),
         (

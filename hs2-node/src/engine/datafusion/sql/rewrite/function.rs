@@ -147,15 +147,6 @@ impl Rewriter<'_> {
             }
             _ => {}
         }
-        let pattern = match rule.name {
-            "date_format" | "from_unixtime" | "unix_timestamp" => {
-                c.args.get(1).and_then(string_constant)
-            }
-            _ => None,
-        };
-        if let Some(pattern) = pattern.filter(|p| TimePattern::new(p).is_none()) {
-            return refuse(format!("the date pattern '{pattern}' is not supported"));
-        }
         // Hive's second argument of these says whether NULLs are skipped.
         let mut skip_nulls = false;
         if matches!(rule.name, "first_value" | "last_value") && c.args.len() == 2 {
@@ -178,6 +169,10 @@ impl Rewriter<'_> {
             args.push(match how {
                 Argument::Any => self.expr(arg)?,
                 Argument::Pattern => self.pattern(arg, c.at)?,
+                Argument::TimePattern => {
+                    known_pattern(rule.name, &arg, TimePattern::new, c.at)?;
+                    self.text(arg)?
+                }
                 Argument::To(hive_type) => cast(self.expr(arg)?, hive_type, Some(IMPLICIT)),
                 Argument::Raw if is_whole(&arg) => arg,
                 Argument::Signed if is_whole(&arg) || is_negated_whole(&arg) => arg,
@@ -393,16 +388,7 @@ impl Rewriter<'_> {
             }
             ("unix_timestamp", 1) => Ok(call("hive unix_timestamp", args)),
             ("unix_timestamp", 2) => {
-                if let Some(pattern) = string_constant(&args[1])
-                    && TimePattern::new(pattern).is_none()
-                {
-                    return Err(error::unsupported(
-                        Some(at),
-                        format!(
-                            "function unix_timestamp: the date pattern '{pattern}' is not supported"
-                        ),
-                    ));
-                }
+                known_pattern(&name, &args[1], TimePattern::to_read, at)?;
                 let args = args
                     .into_iter()
                     .map(|arg| cast(arg, "string", Some(IMPLICIT)));
@@ -526,6 +512,22 @@ impl Rewriter<'_> {
             }
         }
         Ok(WindowType::WindowSpec(spec))
+    }
+}
+
+/// Refuses a date pattern that is a constant and means nothing to `read`, before it runs.
+fn known_pattern(
+    function: &str,
+    pattern: &Expr,
+    read: fn(&str) -> Option<TimePattern>,
+    at: Location,
+) -> Result<(), EngineError> {
+    match string_constant(pattern).filter(|pattern| read(pattern).is_none()) {
+        Some(pattern) => Err(error::unsupported(
+            Some(at),
+            format!("function {function}: the date pattern '{pattern}' is not supported"),
+        )),
+        None => Ok(()),
     }
 }
 

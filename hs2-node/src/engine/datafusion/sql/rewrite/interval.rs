@@ -1,7 +1,7 @@
 //! `INTERVAL` beside `+` and `-`: so many months, or so many microseconds, behind a date or timestamp.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DateTimeField, Expr, Interval, UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, DateTimeField, Expr, Interval, Value, ValueWithSpan,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -10,6 +10,7 @@ use super::expr::{binary, call, cast};
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
 use crate::engine::datafusion::functions::dates::{PLUS_MICROS, PLUS_MONTHS};
+use crate::engine::datafusion::functions::intervals;
 
 const SECOND: i64 = 1_000_000;
 
@@ -51,23 +52,20 @@ impl Rewriter<'_> {
             Expr::Interval(interval) => interval,
             _ => return Err(error::unsupported(Some(at), "an INTERVAL is expected")),
         };
-        let (months, length) = self.length(interval, at)?;
-        let length = if minus {
-            Expr::UnaryOp {
-                op: UnaryOperator::Minus,
-                expr: Box::new(length),
-            }
-        } else {
-            length
-        };
+        let (months, length) = self.length(interval, minus, at)?;
         Ok(call(
             if months { PLUS_MONTHS } else { PLUS_MICROS },
             vec![value, length],
         ))
     }
 
-    /// Whether an interval counts months, and how many months or microseconds it has.
-    fn length(&mut self, interval: Interval, at: Location) -> Result<(bool, Expr), EngineError> {
+    /// Whether an interval counts months, and how many months or microseconds it has, with the other sign for `minus`.
+    fn length(
+        &mut self,
+        interval: Interval,
+        minus: bool,
+        at: Location,
+    ) -> Result<(bool, Expr), EngineError> {
         let wrong = |what: &str| {
             Err(error::unsupported(
                 Some(at),
@@ -95,8 +93,15 @@ impl Rewriter<'_> {
             _ => None,
         };
         let number = |count: i64| Expr::Value(Value::Number(count.to_string(), false).into());
+        let signed = |count: i64| {
+            if minus {
+                count.checked_neg()
+            } else {
+                Some(count)
+            }
+        };
         match (text, last_field) {
-            (Some(text), Some(last)) => match span(&text, &leading, &last) {
+            (Some(text), Some(last)) => match span(&text, &leading, &last).and_then(signed) {
                 Some(length) => Ok((months, number(length))),
                 None => Err(error::parse(
                     at,
@@ -105,13 +110,13 @@ impl Rewriter<'_> {
             },
             (Some(text), None) => {
                 let count = if of_unit == SECOND {
-                    seconds(&text)
+                    intervals::parse_seconds(&text)
                 } else {
                     text.parse::<i64>()
                         .ok()
                         .and_then(|n| n.checked_mul(of_unit))
                 };
-                match count {
+                match count.and_then(signed) {
                     Some(count) => Ok((months, number(count))),
                     None => Err(error::parse(
                         at,
@@ -123,7 +128,11 @@ impl Rewriter<'_> {
                 let count = cast(self.expr(*value)?, "bigint", None);
                 Ok((
                     months,
-                    binary(count, BinaryOperator::Multiply, number(of_unit)),
+                    binary(
+                        count,
+                        BinaryOperator::Multiply,
+                        number(if minus { -of_unit } else { of_unit }),
+                    ),
                 ))
             }
             (None, Some(_)) => wrong("of an expression with TO"),
@@ -131,47 +140,12 @@ impl Rewriter<'_> {
     }
 }
 
-/// Seconds with a fraction, in microseconds.
-fn seconds(text: &str) -> Option<i64> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if fraction.len() > 9 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let whole: i64 = whole.parse().ok().filter(|whole| *whole >= 0)?;
-    let fraction: i64 = format!("{fraction:0<6}")[..6].parse().ok()?;
-    let micros = whole.checked_mul(SECOND)?.checked_add(fraction)?;
-    Some(if negative { -micros } else { micros })
-}
-
 /// `1-2` YEAR TO MONTH or `1 2:3:4.5` DAY TO SECOND.
 fn span(text: &str, leading: &DateTimeField, last: &DateTimeField) -> Option<i64> {
     use DateTimeField as F;
-    let (sign, text) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let below =
-        |text: &str, limit: i64| text.parse::<i64>().ok().filter(|n| (0..limit).contains(n));
-    let length = match (leading, last) {
-        (F::Year, F::Month) => {
-            let (years, months) = text.split_once('-')?;
-            below(years, 100_000)? * 12 + below(months, 12)?
-        }
-        (F::Day, F::Second) => {
-            let (days, time) = text.split_once(' ')?;
-            let mut parts = time.split(':');
-            let (hours, minutes) = (below(parts.next()?, 24)?, below(parts.next()?, 60)?);
-            let seconds = seconds(parts.next()?).filter(|s| (0..60 * SECOND).contains(s))?;
-            if parts.next().is_some() {
-                return None;
-            }
-            ((below(days, 10_000_000)? * 24 + hours) * 60 + minutes) * 60 * SECOND + seconds
-        }
-        _ => return None,
-    };
-    Some(sign * length)
+    match (leading, last) {
+        (F::Year, F::Month) => intervals::parse_year_month(text).map(i64::from),
+        (F::Day, F::Second) => intervals::parse_day_time(text),
+        _ => None,
+    }
 }
