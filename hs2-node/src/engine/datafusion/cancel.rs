@@ -161,14 +161,12 @@ impl PhysicalExpr for Watched {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::{Duration, Instant};
 
     use futures::StreamExt;
-    use tokio::time::{sleep, timeout};
+    use tokio::time::timeout;
 
-    use crate::engine::datafusion::{DataFusionEngine, DataFusionOptions};
-    use crate::engine::{Engine, SessionOptions};
+    use crate::engine::datafusion::tests::{Node, eventually};
 
     /// Each would take minutes. Without what this module does, the joins do not stop before their end.
     const LONG: [(&str, &str); 8] = [
@@ -212,29 +210,16 @@ mod tests {
     async fn every_operator_stops_when_nobody_listens_any_more() {
         let folder = tempfile::tempdir().unwrap();
         for (what, sql) in LONG {
-            let options = DataFusionOptions {
-                spill_dir: folder.path().join("spill"),
-                target_partitions: 2,
-                ..DataFusionOptions::new(folder.path().join("warehouse"))
-            };
-            let engine = DataFusionEngine::new(&options).unwrap();
-            let session = engine
-                .open_session(SessionOptions::default())
-                .await
-                .unwrap();
-            let execution = session.execute(sql, &BTreeMap::new()).await.unwrap();
-            let mut batches = execution.batches;
+            // An engine for each: what one leaves running is not the next one's.
+            let node = Node::start(folder.path()).await;
+            let mut batches = node.execute(sql).await.unwrap().batches;
             let early = timeout(Duration::from_millis(500), batches.next()).await;
             assert!(early.is_err(), "{what}: it should take long, {early:?}");
             let asked = Instant::now();
             drop(batches);
-            while engine.shared.runtime.metrics().num_alive_tasks() > 0 {
-                assert!(
-                    asked.elapsed() < Duration::from_secs(20),
-                    "{what} does not stop"
-                );
-                sleep(Duration::from_millis(5)).await;
-            }
+            let tasks = || node.engine.shared.runtime.metrics().num_alive_tasks();
+            eventually(&format!("{what} stops"), || tasks() == 0).await;
+            assert!(asked.elapsed() < Duration::from_secs(20), "{what}");
             eprintln!("{what}: stopped after {} ms", asked.elapsed().as_millis());
         }
     }

@@ -214,48 +214,28 @@ fn amount(done: Option<usize>, expected: Option<usize>) -> Amount {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use futures::StreamExt;
-
-    use super::*;
-    use crate::engine::datafusion::{DataFusionEngine, DataFusionOptions};
-    use crate::engine::{Engine, EngineSession, Execution, SessionOptions};
-
-    async fn run(session: &Arc<dyn EngineSession>, sql: &str) -> Execution {
-        let mut execution = session.execute(sql, &BTreeMap::new()).await.unwrap();
-        while let Some(batch) = execution.batches.next().await {
-            batch.unwrap();
-        }
-        execution
-    }
+    use crate::engine::datafusion::tests::node;
 
     #[tokio::test]
     async fn stages_count_what_was_read_and_end_with_all_tasks_done() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = DataFusionOptions {
-            spill_dir: folder.path().join("spill"),
-            target_partitions: 2,
-            ..DataFusionOptions::new(folder.path().join("warehouse"))
+        let (node, _folder) = node().await;
+        let ended = async |sql: &str| {
+            let (execution, _) = node.try_batches(sql).await.unwrap();
+            execution
         };
-        let engine = DataFusionEngine::new(&options).unwrap();
-        let session = engine
-            .open_session(SessionOptions::default())
-            .await
-            .unwrap();
-        let made = run(&session, "CREATE TABLE t AS SELECT id FROM range(20000)").await;
+        let made = ended("CREATE TABLE t AS SELECT id FROM range(20000)").await;
         assert_eq!(made.progress.unwrap().rows_modified(), Some(20_000));
-        let inserted = run(&session, "INSERT INTO t VALUES (1), (2)").await;
+        let inserted = ended("INSERT INTO t VALUES (1), (2)").await;
         assert_eq!(inserted.progress.unwrap().rows_modified(), Some(2));
 
         let sql = "SELECT id % 10 AS k, count(*) AS n FROM t GROUP BY id % 10 ORDER BY k";
-        let waiting = session.execute(sql, &BTreeMap::new()).await.unwrap();
+        let waiting = node.execute(sql).await.unwrap();
         let before = waiting.progress.as_ref().unwrap().stages();
         assert_eq!(before[0].rows.done, 0, "it begins at its turn");
         assert_eq!(before[0].rows.expected, Some(20_002));
         drop(waiting);
 
-        let execution = run(&session, sql).await;
+        let execution = ended(sql).await;
         let progress = execution.progress.unwrap();
         drop(execution.batches);
         let stages = progress.stages();

@@ -24,13 +24,13 @@ use super::*;
 use crate::engine::{Execution, HIVE_TYPE, TableKind};
 
 /// An engine over a folder, and one session of it.
-struct Node {
-    engine: DataFusionEngine,
+pub(super) struct Node {
+    pub(super) engine: DataFusionEngine,
     session: Arc<dyn EngineSession>,
 }
 
 impl Node {
-    async fn start(warehouse: &Path) -> Self {
+    pub(super) async fn start(warehouse: &Path) -> Self {
         let options = DataFusionOptions {
             target_partitions: 2,
             ..DataFusionOptions::new(warehouse)
@@ -48,11 +48,14 @@ impl Node {
         }
     }
 
-    async fn execute(&self, sql: &str) -> Result<Execution, EngineError> {
+    pub(super) async fn execute(&self, sql: &str) -> Result<Execution, EngineError> {
         self.session.execute(sql, &BTreeMap::new()).await
     }
 
-    async fn try_batches(&self, sql: &str) -> Result<(Execution, Vec<RecordBatch>), EngineError> {
+    pub(super) async fn try_batches(
+        &self,
+        sql: &str,
+    ) -> Result<(Execution, Vec<RecordBatch>), EngineError> {
         let mut execution = self.execute(sql).await?;
         let mut batches = Vec::new();
         while let Some(batch) = execution.batches.next().await {
@@ -135,13 +138,13 @@ impl Node {
     }
 }
 
-async fn node() -> (Node, tempfile::TempDir) {
+pub(super) async fn node() -> (Node, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     (Node::start(folder.path()).await, folder)
 }
 
 /// Waits until `condition` holds.
-async fn eventually(what: &str, condition: impl Fn() -> bool) {
+pub(super) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < deadline, "{what}");
