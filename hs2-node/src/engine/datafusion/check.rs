@@ -11,6 +11,35 @@ use super::functions::common::COMMON;
 use super::operators::{Group, HiveOperators, common_type, group};
 use super::sql::types::HiveType;
 
+/// How many operators a plan may have. A view stands in it as often as it is named: each that names another twice doubles
+/// it.
+const OPERATORS_MAX: usize = 20_000;
+
+/// Refuses a plan that is too large to be worked on.
+///
+/// # Errors
+/// It has too many operators.
+pub(crate) fn size(plan: &LogicalPlan) -> Result<()> {
+    let mut count = 0;
+    plan.apply_with_subqueries(|_| {
+        count += 1;
+        Ok(if count > OPERATORS_MAX {
+            TreeNodeRecursion::Stop
+        } else {
+            TreeNodeRecursion::Continue
+        })
+    })?;
+    if count <= OPERATORS_MAX {
+        return Ok(());
+    }
+    Err(error::external(error::unsupported(
+        None,
+        format!(
+            "the query with its views written out has more than {OPERATORS_MAX} operators: keep a part of it in a table"
+        ),
+    )))
+}
+
 /// Gives every `IN` list the conversions of `=`, and values that come to one type their casts.
 ///
 /// # Errors

@@ -222,6 +222,7 @@ impl<'a> QueryPlanner<'a> {
         }
         let plan =
             planner::plan(&self.state, &sources, query).map_err(|e| self.planning_error(&e))?;
+        check::size(&plan).map_err(|e| self.planning_error(&e))?;
         let plan =
             check::convert(plan, &self.shared.operators).map_err(|e| self.planning_error(&e))?;
         check::plan(&plan).map_err(|e| self.planning_error(&e))?;

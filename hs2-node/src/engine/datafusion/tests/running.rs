@@ -166,3 +166,40 @@ async fn as_many_joins_and_views_as_are_allowed_plan() {
     assert_eq!(node.rows(&sql).await, ["2"]);
     eprintln!("joins: {:?}", started.elapsed());
 }
+
+#[tokio::test]
+async fn what_doubles_with_every_name_is_refused() {
+    let (node, _folder) = node().await;
+    node.run("CREATE VIEW v0 AS SELECT 1 a").await;
+    for i in 1..=9 {
+        let below = i - 1;
+        node.run(&format!(
+            "CREATE VIEW v{i} AS SELECT l.a FROM v{below} l JOIN v{below} r ON l.a = r.a"
+        ))
+        .await;
+    }
+    assert_eq!(node.rows("SELECT a FROM v5").await, ["1"]);
+    let tables: Vec<String> = (1..=28)
+        .map(|i| format!("t{i} AS (SELECT l.a FROM t{0} l, t{0} r)", i - 1))
+        .collect();
+    let with = format!("WITH t0 AS (SELECT 1 a), {}", tables.join(", "));
+    let started = Instant::now();
+    for (sql, of) in [
+        (format!("{with} SELECT a FROM t28"), "tables"),
+        (
+            format!("{with} SELECT 1 WHERE EXISTS (SELECT a FROM t28)"),
+            "tables",
+        ),
+        (
+            "SELECT 1 FROM v9 a, v9 b, v9 c, v9 d, v9 e, v9 f, v9 g, v9 h, v9 i, v9 j, v9 k"
+                .to_owned(),
+            "operators",
+        ),
+    ] {
+        let error = node.error(&sql).await;
+        assert_eq!(error.sqlstate, "0A000", "{}", error.message);
+        assert!(error.message.contains(of), "{}", error.message);
+    }
+    eprintln!("refused after {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(30));
+}

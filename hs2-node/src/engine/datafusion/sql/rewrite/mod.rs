@@ -27,6 +27,10 @@ use crate::engine::datafusion::error;
 /// How many queries one `UNION` may join.
 const SET_OPERATIONS_MAX: usize = 500;
 
+/// How many tables a statement may read, a table of `WITH` being all that it reads each time it is named: one that names
+/// another twice doubles it.
+const TABLES_MAX: usize = 5_000;
+
 /// How many tables one `FROM` may join.
 const JOINS_MAX: usize = 200;
 
@@ -91,8 +95,10 @@ pub(crate) fn query(mut query: Query, context: &Context) -> Result<Rewritten, En
 struct Rewriter<'a> {
     context: &'a Context,
     tables: Vec<TableReference>,
-    /// Names that `WITH` defines, innermost last.
-    with: Vec<HashSet<String>>,
+    /// Names that `WITH` defines, innermost last, and how many tables each reads.
+    with: Vec<HashMap<String, usize>>,
+    /// How many tables were read until here.
+    reads: usize,
     /// What `WINDOW` defines in the `SELECT` at hand.
     windows: HashMap<String, WindowSpec>,
     /// The keys of the `SELECT` at hand, if it groups by several sets of them.
@@ -152,6 +158,7 @@ impl<'a> Rewriter<'a> {
             context,
             tables: Vec::new(),
             with: Vec::new(),
+            reads: 0,
             windows: HashMap::new(),
             grouped: None,
             copies: Copies::default(),
@@ -192,8 +199,7 @@ impl Rewriter<'_> {
                 "FETCH, FOR and SETTINGS in a query are not supported",
             ));
         }
-        let mut names = HashSet::new();
-        self.with.push(HashSet::new());
+        self.with.push(HashMap::new());
         if let Some(with) = with {
             if with.recursive {
                 return Err(error::unsupported(
@@ -211,19 +217,20 @@ impl Rewriter<'_> {
                         "WITH takes a name and a query only",
                     ));
                 }
+                let before = self.reads;
                 self.query(&mut table.query)?;
                 lower(&mut table.alias.name);
-                if !names.insert(table.alias.name.value.clone()) {
+                let name = table.alias.name.value.clone();
+                let reads = (self.reads - before).max(1);
+                let scope = self.with.last_mut();
+                if scope
+                    .and_then(|scope| scope.insert(name.clone(), reads))
+                    .is_some()
+                {
                     return Err(error::semantic(
                         10288,
-                        format!(
-                            "Duplicate definition of WITH name {}",
-                            table.alias.name.value
-                        ),
+                        format!("Duplicate definition of WITH name {name}"),
                     ));
-                }
-                if let Some(scope) = self.with.last_mut() {
-                    scope.insert(table.alias.name.value.clone());
                 }
             }
         }
@@ -744,9 +751,9 @@ impl Rewriter<'_> {
             }
         }
         let (database, table) = match parts.as_slice() {
-            [table] if self.with.iter().any(|scope| scope.contains(table)) => {
+            [table] if let Some(reads) = self.of_with(table) => {
                 *name = ObjectName::from(vec![quoted(table)]);
-                return Ok(());
+                return self.read(reads);
             }
             [table] => (self.context.database.clone(), table.clone()),
             [database, table] => (database.clone(), table.clone()),
@@ -771,7 +778,26 @@ impl Rewriter<'_> {
             table,
             at,
         });
-        Ok(())
+        self.read(1)
+    }
+
+    /// How many tables a table of `WITH` reads.
+    fn of_with(&self, table: &str) -> Option<usize> {
+        let mut scopes = self.with.iter().rev();
+        scopes.find_map(|scope| scope.get(table).copied())
+    }
+
+    fn read(&mut self, tables: usize) -> Result<(), EngineError> {
+        self.reads += tables;
+        if self.reads <= TABLES_MAX {
+            return Ok(());
+        }
+        Err(error::unsupported(
+            None,
+            format!(
+                "a query that reads more than {TABLES_MAX} tables, WITH tables written out, is not supported"
+            ),
+        ))
     }
 
     /// `range(…)`.
