@@ -4,38 +4,30 @@
 mod common;
 mod copy;
 mod expr;
+mod from;
 mod function;
 mod generator;
+mod group;
 mod interval;
+mod literal;
 pub(crate) mod values;
 
 use std::collections::{HashMap, HashSet};
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, GroupByWithModifier, Ident, Join, JoinConstraint, JoinOperator,
-    LimitClause, NamedWindowExpr, ObjectName, ObjectNamePart, OrderBy, OrderByExpr, OrderByKind,
-    Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
-    SetQuantifier, Spanned, TableAlias, TableFactor, TableFunctionArgs, TableWithJoins, Value,
-    ValueWithSpan, WildcardAdditionalOptions, WindowSpec,
+    Distinct, Expr, Ident, LimitClause, NamedWindowExpr, ObjectNamePart, OrderBy, OrderByExpr,
+    OrderByKind, Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    SetOperator, SetQuantifier, Value, ValueWithSpan, WildcardAdditionalOptions, WindowSpec,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use self::copy::Copies;
+use self::group::Grouped;
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
 
 /// How many queries one `UNION` may join.
 const SET_OPERATIONS_MAX: usize = 500;
-
-/// How many tables a statement may read, a table of `WITH` being all that it reads each time it is named: one that names
-/// another twice doubles it.
-const TABLES_MAX: usize = 5_000;
-
-/// How many tables one `FROM` may join.
-const JOINS_MAX: usize = 200;
-
-/// How many keys grouping sets may have: `GROUPING__ID` has no more bits.
-const GROUPING_KEYS_MAX: usize = 64;
 
 /// What a query's meaning depends on besides its text.
 #[derive(Debug, Clone)]
@@ -104,52 +96,6 @@ struct Rewriter<'a> {
     /// The keys of the `SELECT` at hand, if it groups by several sets of them.
     grouped: Option<Grouped>,
     copies: Copies,
-}
-
-/// The keys of grouping sets.
-struct Grouped {
-    keys: Vec<Expr>,
-    /// A key is in none of the sets, and so not among `keys`.
-    partly: bool,
-}
-
-impl Grouped {
-    /// The keys in `sets`; `all` are those of `GROUP BY`, where they stand apart.
-    ///
-    /// # Errors
-    /// There are more keys than Hive allows, or their copies are too long.
-    fn by(sets: &[Expr], all: Option<&[Expr]>, copies: &mut Copies) -> Result<Self, EngineError> {
-        let mut keys: Vec<&Expr> = Vec::new();
-        for set in sets {
-            if let Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) = set {
-                for key in sets.iter().flatten() {
-                    if !keys.contains(&key) {
-                        few_keys(keys.len() + 1)?;
-                        keys.push(key);
-                    }
-                }
-            }
-        }
-        let mut partly = false;
-        if let Some(all) = all {
-            partly = all.iter().any(|key| !keys.contains(&key));
-            // In the order of `GROUP BY`, which gives each its bit.
-            keys = all.iter().filter(|key| keys.contains(key)).collect();
-        }
-        let keys = copies.all(keys)?;
-        Ok(Self { keys, partly })
-    }
-}
-
-/// Each key of grouping sets is a bit of a bigint.
-fn few_keys(count: usize) -> Result<(), EngineError> {
-    if count <= GROUPING_KEYS_MAX {
-        return Ok(());
-    }
-    Err(error::semantic(
-        10411,
-        format!("Grouping sets size cannot be greater than {GROUPING_KEYS_MAX}"),
-    ))
 }
 
 impl<'a> Rewriter<'a> {
@@ -472,97 +418,6 @@ impl Rewriter<'_> {
         Ok(names)
     }
 
-    fn group_by(&mut self, group_by: &mut GroupByExpr) -> Result<(), EngineError> {
-        let GroupByExpr::Expressions(exprs, modifiers) = group_by else {
-            return Err(error::unsupported(None, "GROUP BY ALL is not supported"));
-        };
-        for expr in exprs.iter_mut() {
-            match expr {
-                Expr::Value(ValueWithSpan {
-                    value: Value::Number(..),
-                    span,
-                }) => {
-                    if !self.context.group_by_position {
-                        return Err(error::unsupported(
-                            Some(span.start),
-                            "GROUP BY a number groups by that constant in Hive: to group by the column in that place, \
-                             SET hive.groupby.position.alias=true",
-                        ));
-                    }
-                }
-                Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => {
-                    for expr in sets.iter_mut().flatten() {
-                        self.expr_in_place(expr)?;
-                    }
-                }
-                Expr::Function(function) if is_grouping(function) => {
-                    return Err(error::unsupported(
-                        Some(function.span().start),
-                        "this GROUP BY is not supported",
-                    ));
-                }
-                other => self.expr_in_place(other)?,
-            }
-        }
-        let special = exprs
-            .iter()
-            .any(|e| matches!(e, Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_)));
-        if special && (exprs.len() > 1 || !modifiers.is_empty()) {
-            return Err(error::unsupported(
-                None,
-                "ROLLUP, CUBE and GROUPING SETS beside other GROUP BY keys are not supported",
-            ));
-        }
-        if !modifiers.is_empty() {
-            few_keys(exprs.len())?;
-        }
-        let positions = exprs.iter().any(|e| matches!(e, Expr::Value(_)));
-        let replaced = match modifiers.as_mut_slice() {
-            [] => {
-                if special {
-                    self.grouped = Some(Grouped::by(exprs, None, &mut self.copies)?);
-                }
-                return Ok(());
-            }
-            _ if positions => {
-                return Err(error::unsupported(
-                    None,
-                    "positions in GROUP BY WITH ROLLUP or CUBE are not supported",
-                ));
-            }
-            [GroupByWithModifier::Rollup] => Expr::Rollup(self.sets(exprs)?),
-            [GroupByWithModifier::Cube] => Expr::Cube(self.sets(exprs)?),
-            [GroupByWithModifier::GroupingSets(Expr::GroupingSets(sets))] => {
-                for expr in sets.iter_mut().flatten() {
-                    self.expr_in_place(expr)?;
-                    if !exprs.contains(expr) {
-                        return Err(error::semantic(
-                            10213,
-                            format!("Grouping sets expression is not in GROUP BY key: {expr}"),
-                        ));
-                    }
-                }
-                Expr::GroupingSets(std::mem::take(sets))
-            }
-            _ => {
-                return Err(error::unsupported(
-                    None,
-                    "this GROUP BY modifier is not supported",
-                ));
-            }
-        };
-        let keys = std::mem::replace(exprs, vec![replaced]);
-        self.grouped = Some(Grouped::by(exprs, Some(&keys), &mut self.copies)?);
-        modifiers.clear();
-        Ok(())
-    }
-
-    /// A set of each key alone.
-    fn sets(&mut self, keys: &[Expr]) -> Result<Vec<Vec<Expr>>, EngineError> {
-        let keys = self.copies.all(keys)?;
-        Ok(keys.into_iter().map(|key| vec![key]).collect())
-    }
-
     /// A key of `ORDER BY`; at a query's end a number is a column's place.
     fn order_key(&mut self, key: &mut OrderByExpr, positions: bool) -> Result<(), EngineError> {
         if key.with_fill.is_some() {
@@ -603,244 +458,6 @@ impl Rewriter<'_> {
         } else {
             Err(error::unsupported(None, "LIMIT takes whole numbers only"))
         }
-    }
-
-    fn table_with_joins(&mut self, table: &mut TableWithJoins) -> Result<(), EngineError> {
-        if table.joins.len() > JOINS_MAX {
-            return Err(error::unsupported(
-                None,
-                format!("more than {JOINS_MAX} JOINs in one FROM are not supported"),
-            ));
-        }
-        self.table_factor(&mut table.relation)?;
-        for Join {
-            relation,
-            global,
-            join_operator,
-        } in &mut table.joins
-        {
-            if *global {
-                return Err(error::unsupported(None, "GLOBAL JOIN is not supported"));
-            }
-            self.table_factor(relation)?;
-            match join_operator {
-                JoinOperator::Join(constraint)
-                | JoinOperator::Inner(constraint)
-                | JoinOperator::Left(constraint)
-                | JoinOperator::LeftOuter(constraint)
-                | JoinOperator::Right(constraint)
-                | JoinOperator::RightOuter(constraint)
-                | JoinOperator::FullOuter(constraint)
-                | JoinOperator::CrossJoin(constraint)
-                | JoinOperator::LeftSemi(constraint)
-                | JoinOperator::LeftAnti(constraint) => self.join_constraint(constraint)?,
-                _ => {
-                    return Err(error::unsupported(
-                        None,
-                        "this kind of JOIN is not supported",
-                    ));
-                }
-            }
-            // Without a condition it is a cross join in Hive.
-            if matches!(
-                join_operator,
-                JoinOperator::Join(JoinConstraint::None)
-                    | JoinOperator::Inner(JoinConstraint::None)
-            ) {
-                *join_operator = JoinOperator::CrossJoin(JoinConstraint::None);
-            }
-        }
-        Ok(())
-    }
-
-    fn join_constraint(&mut self, constraint: &mut JoinConstraint) -> Result<(), EngineError> {
-        match constraint {
-            JoinConstraint::On(condition) => self.expr_in_place(condition),
-            JoinConstraint::Using(columns) => {
-                for column in columns {
-                    for part in &mut column.0 {
-                        if let ObjectNamePart::Identifier(ident) = part {
-                            lower(ident);
-                        }
-                    }
-                }
-                Ok(())
-            }
-            JoinConstraint::None => Ok(()),
-            JoinConstraint::Natural => {
-                Err(error::unsupported(None, "NATURAL JOIN is not supported"))
-            }
-        }
-    }
-
-    fn table_factor(&mut self, factor: &mut TableFactor) -> Result<(), EngineError> {
-        match factor {
-            TableFactor::Table {
-                name,
-                alias,
-                args,
-                with_hints,
-                version,
-                with_ordinality,
-                partitions,
-                json_path,
-                sample,
-                index_hints,
-            } => {
-                let plain = with_hints.is_empty()
-                    && version.is_none()
-                    && !*with_ordinality
-                    && partitions.is_empty()
-                    && json_path.is_none()
-                    && index_hints.is_empty();
-                if sample.is_some() {
-                    return Err(error::unsupported(
-                        Some(name.span().start),
-                        "TABLESAMPLE is not supported",
-                    ));
-                }
-                if !plain {
-                    return Err(error::unsupported(
-                        Some(name.span().start),
-                        "this table reference is not supported",
-                    ));
-                }
-                lower_alias(alias)?;
-                match args {
-                    Some(args) => self.table_function(name, args, alias),
-                    None => self.table(name, alias),
-                }
-            }
-            TableFactor::Derived {
-                lateral: false,
-                subquery,
-                alias,
-                sample: None,
-            } => {
-                if alias.is_none() {
-                    return Err(error::semantic(40000, "a subquery in FROM needs a name"));
-                }
-                lower_alias(alias)?;
-                self.query(subquery)?;
-                Ok(())
-            }
-            _ => Err(error::unsupported(
-                None,
-                "this table reference is not supported",
-            )),
-        }
-    }
-
-    /// A table by name: written out with its database, so that only the current one is ever implied.
-    fn table(
-        &mut self,
-        name: &mut ObjectName,
-        alias: &mut Option<TableAlias>,
-    ) -> Result<(), EngineError> {
-        let at = name.span().start;
-        let mut parts = Vec::new();
-        for part in &name.0 {
-            match part {
-                ObjectNamePart::Identifier(ident) => parts.push(ident.value.to_lowercase()),
-                ObjectNamePart::Function(_) => {
-                    return Err(error::unsupported(
-                        Some(at),
-                        "this table name is not supported",
-                    ));
-                }
-            }
-        }
-        let (database, table) = match parts.as_slice() {
-            [table] if let Some(reads) = self.of_with(table) => {
-                *name = ObjectName::from(vec![quoted(table)]);
-                return self.read(reads);
-            }
-            [table] => (self.context.database.clone(), table.clone()),
-            [database, table] => (database.clone(), table.clone()),
-            _ => {
-                return Err(error::unsupported(
-                    Some(at),
-                    "a table's name has at most two parts: database.table",
-                ));
-            }
-        };
-        *name = ObjectName::from(vec![quoted(&database), quoted(&table)]);
-        if alias.is_none() {
-            *alias = Some(TableAlias {
-                explicit: true,
-                name: quoted(&table),
-                columns: Vec::new(),
-                at: None,
-            });
-        }
-        self.tables.push(TableReference {
-            database,
-            table,
-            at,
-        });
-        self.read(1)
-    }
-
-    /// How many tables a table of `WITH` reads.
-    fn of_with(&self, table: &str) -> Option<usize> {
-        let mut scopes = self.with.iter().rev();
-        scopes.find_map(|scope| scope.get(table).copied())
-    }
-
-    fn read(&mut self, tables: usize) -> Result<(), EngineError> {
-        self.reads += tables;
-        if self.reads <= TABLES_MAX {
-            return Ok(());
-        }
-        Err(error::unsupported(
-            None,
-            format!(
-                "a query that reads more than {TABLES_MAX} tables, WITH tables written out, is not supported"
-            ),
-        ))
-    }
-
-    /// `range(…)`.
-    fn table_function(
-        &mut self,
-        name: &mut ObjectName,
-        args: &mut TableFunctionArgs,
-        alias: &mut Option<TableAlias>,
-    ) -> Result<(), EngineError> {
-        let at = name.span().start;
-        let lowered = name.to_string().to_lowercase();
-        if lowered.trim_matches('`') != "range" {
-            return Err(error::unsupported(
-                Some(at),
-                format!("table function '{lowered}' is not supported"),
-            ));
-        }
-        *name = ObjectName::from(vec![quoted("range")]);
-        if alias.is_none() {
-            *alias = Some(TableAlias {
-                explicit: true,
-                name: quoted("range"),
-                columns: Vec::new(),
-                at: None,
-            });
-        }
-        for argument in &args.args {
-            let text = argument.to_string();
-            let digits = text.strip_prefix('-').unwrap_or(&text);
-            if digits.parse::<i64>().is_err() {
-                return Err(error::unsupported(
-                    Some(at),
-                    "range takes whole numbers only",
-                ));
-            }
-        }
-        if args.args.is_empty() || args.args.len() > 3 || args.settings.is_some() {
-            return Err(error::unsupported(
-                Some(at),
-                "range takes one to three whole numbers",
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -905,22 +522,6 @@ fn plain_star(options: &WildcardAdditionalOptions) -> Result<(), EngineError> {
     } else {
         Ok(())
     }
-}
-
-fn is_grouping(function: &datafusion::sql::sqlparser::ast::Function) -> bool {
-    ["rollup", "cube", "grouping"].contains(&function.name.to_string().to_lowercase().as_str())
-}
-
-fn lower_alias(alias: &mut Option<TableAlias>) -> Result<(), EngineError> {
-    let Some(alias) = alias else { return Ok(()) };
-    lower(&mut alias.name);
-    if alias.columns.is_empty() && alias.at.is_none() {
-        return Ok(());
-    }
-    Err(error::unsupported(
-        Some(alias.name.span.start),
-        "column names behind a table's name are not supported",
-    ))
 }
 
 /// Hive's names know no letter case, quoted or not.

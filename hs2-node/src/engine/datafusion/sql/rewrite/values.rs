@@ -14,7 +14,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
-use super::expr::{self, number_type};
+use super::expr;
+use super::literal::number_type;
 use super::{Context, Rewriter, take};
 use crate::engine::EngineError;
 use crate::engine::datafusion::error;
