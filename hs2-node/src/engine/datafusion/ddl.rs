@@ -282,7 +282,7 @@ pub(crate) fn create_view(
     if !view.columns.is_empty() {
         if view.columns.len() != columns.len() {
             return Err(error::semantic(
-                10093,
+                10089,
                 "The number of columns produced by the SELECT clause does not match the number of column names specified by CREATE VIEW",
             ));
         }
@@ -372,17 +372,28 @@ pub(crate) fn rename(
 ) -> Result<Execution, EngineError> {
     let (from, to) = (resolve(name, planner), resolve(to, planner));
     let meta = existing(session, name, planner)?;
-    if (meta.kind == Kind::View) != view {
-        return Err(error::semantic(
-            10130,
-            "ALTER TABLE takes tables and ALTER VIEW takes views only",
-        ));
+    match (meta.kind == Kind::View, view) {
+        (true, false) => return Err(is_a_view()),
+        (false, true) => {
+            return Err(error::semantic(
+                10132,
+                "To alter a base table you need to use the ALTER TABLE command.",
+            ));
+        }
+        _ => {}
     }
     let inner = Arc::clone(session);
     Ok(session.deferred(async move {
         let warehouse = &inner.shared.warehouse;
         warehouse.rename_table((&from.0, &from.1), (&to.0, &to.1))
     }))
+}
+
+fn is_a_view() -> EngineError {
+    error::semantic(
+        10131,
+        "To alter a view you need to use the ALTER VIEW command.",
+    )
 }
 
 /// `ALTER TABLE` of what is written down about a table. `change` is tried now, and made when the statement runs.
@@ -414,10 +425,7 @@ pub(crate) fn alter(
 /// A column of that name is there, or the files cannot be read so.
 pub(crate) fn add_columns(meta: &mut TableMeta, columns: &[ColumnDef]) -> Result<(), EngineError> {
     if meta.kind == Kind::View {
-        return Err(error::semantic(
-            10131,
-            "ALTER TABLE … ADD COLUMNS takes no view",
-        ));
+        return Err(is_a_view());
     }
     // The reader wants as many fields in each line as there are columns.
     if text_table::schema(meta).is_some() {

@@ -24,10 +24,14 @@ pub(crate) fn parse(at: Location, detail: impl AsRef<str>) -> EngineError {
     }
 }
 
-/// A statement that parses and means nothing: Hive's number and words.
+/// A statement that parses and means nothing: the number and words of Hive's `ErrorMsg`, with its SQLSTATE.
 pub(crate) fn semantic(code: i32, detail: impl AsRef<str>) -> EngineError {
     EngineError {
-        sqlstate: "42000",
+        sqlstate: match code {
+            10001 => "42S02",
+            10015 => "21000",
+            _ => "42000",
+        },
         code,
         message: one_line(&format!(
             "{COMPILING} SemanticException [Error {code}]: {}",
@@ -58,13 +62,10 @@ pub(crate) fn no_such_table(at: Option<Location>, database: &str, table: &str) -
         .filter(|at| at.line > 0)
         .map(|at| format!("{} ", capital_line(at)))
         .unwrap_or_default();
-    EngineError {
-        sqlstate: "42S02",
-        code: 10001,
-        message: one_line(&format!(
-            "{COMPILING} SemanticException [Error 10001]: {place}Table not found '{table}' in database '{database}'"
-        )),
-    }
+    semantic(
+        10001,
+        format!("{place}Table not found '{table}' in database '{database}'"),
+    )
 }
 
 /// No such database.

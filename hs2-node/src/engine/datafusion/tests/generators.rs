@@ -130,7 +130,8 @@ async fn generators_stand_alone_in_the_select_list() {
         assert_eq!(node.columns(sql).await, columns, "{sql}");
     }
     for (sql, code) in [
-        ("SELECT explode(array(1)), 2", 10077),
+        ("SELECT explode(array(1)), 2", 10075),
+        ("SELECT explode(array(1)) FROM range(1) GROUP BY id", 10077),
         ("SELECT 1 + explode(array(1))", 10081),
         ("SELECT explode(array(1)) AS (a, b)", 10083),
         ("SELECT explode(1)", 10016),

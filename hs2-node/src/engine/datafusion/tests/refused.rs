@@ -146,7 +146,7 @@ async fn errors_carry_hives_states_and_places() {
             40000,
             "'-9223372036854775808' is no INTERVAL MONTH",
         ),
-        ("select upper()", "42000", 10015, "upper"),
+        ("select upper()", "21000", 10015, "upper"),
         (
             "select nosuch(1)",
             "42000",

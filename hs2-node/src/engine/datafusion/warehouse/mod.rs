@@ -372,12 +372,9 @@ fn check_name(name: &str) -> Result<(), EngineError> {
     if is_name(name) {
         return Ok(());
     }
-    Err(error::semantic(
-        10098,
-        format!(
-            "[{name}]: is not a valid name: letters, digits and _ (not first), at most {NAME_LENGTH_MAX} of them"
-        ),
-    ))
+    Err(error::ddl(format!(
+        "[{name}]: is not a valid name: letters, digits and _ (not first), at most {NAME_LENGTH_MAX} of them"
+    )))
 }
 
 /// The names in a folder that are not hidden, sorted.

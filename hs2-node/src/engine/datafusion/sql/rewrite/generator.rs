@@ -63,7 +63,7 @@ impl Rewriter<'_> {
         }
         if select.projection.len() > 1 {
             return Err(error::semantic(
-                10077,
+                10075,
                 "Only a single expression in the SELECT clause is supported with UDTF's",
             ));
         }
@@ -71,7 +71,7 @@ impl Rewriter<'_> {
             !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
         if grouped || select.having.is_some() || select.distinct.is_some() {
             return Err(error::semantic(
-                10079,
+                10077,
                 "GROUP BY, HAVING and DISTINCT are not supported with a UDTF in the SELECT clause",
             ));
         }

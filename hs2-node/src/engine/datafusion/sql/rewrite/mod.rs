@@ -174,8 +174,8 @@ impl Rewriter<'_> {
                     .is_some()
                 {
                     return Err(error::semantic(
-                        10288,
-                        format!("Duplicate definition of WITH name {name}"),
+                        10008,
+                        format!("Ambiguous table alias '{name}'"),
                     ));
                 }
             }
