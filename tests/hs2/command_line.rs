@@ -10,13 +10,14 @@ use tests::zookeeper::{SharedZooKeeper, unique_name};
 
 use crate::fixture::about;
 
-const COMMANDS: [&str; 6] = [
+const COMMANDS: [&str; 7] = [
     "quickstart",
     "serve",
     "zookeeper",
     "list",
     "deregister",
     "sql",
+    "url",
 ];
 
 #[tokio::test]
@@ -60,6 +61,25 @@ async fn a_malformed_url_shows_the_position() {
         "{output}"
     );
     one_line(&output);
+}
+
+#[tokio::test]
+async fn a_url_is_explained_and_leads_to_a_registered_node() {
+    let zookeeper = SharedZooKeeper::get().await;
+    let fleet = Fleet::new(zookeeper.connect_string()).await;
+    let url = format!("{};user=me;password=x1y2", fleet.url());
+    let empty = hs2_node(&["url", &url]).await.exit(1);
+    assert!(empty.stderr.contains("no server is registered"), "{empty}");
+    let node = fleet.node("1.0").start().await;
+    let output = hs2_node(&["url", &url]).await.success();
+    let reaches = format!(
+        "reaches   jdbc:hive2://{}/default;user=me;password=***",
+        node.address()
+    );
+    assert!(output.stdout.contains(&reaches), "no {reaches:?}: {output}");
+    assert!(!output.stdout.contains("x1y2"), "{output}");
+    let unasked = hs2_node(&["url", &url, "--offline"]).await.success();
+    assert!(!unasked.stdout.contains("reaches"), "{unasked}");
 }
 
 #[tokio::test]

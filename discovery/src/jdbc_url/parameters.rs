@@ -26,6 +26,11 @@ impl Variables {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// All names and values, with [`MASK`] in the place of passwords, tokens and the like: fit to be shown.
+    pub fn masked(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.iter().map(|(name, value)| (name, masked(name, value)))
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -64,8 +69,7 @@ impl FromIterator<(String, String)> for Variables {
 
 impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.iter().map(|(name, value)| (name, masked(name, value)));
-        f.debug_map().entries(shown).finish()
+        f.debug_map().entries(self.masked()).finish()
     }
 }
 

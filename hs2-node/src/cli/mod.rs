@@ -13,6 +13,7 @@ mod serve;
 mod shell;
 mod sql;
 mod statements;
+mod url;
 mod zookeeper;
 
 use clap::{Parser, Subcommand};
@@ -45,6 +46,7 @@ enum Command {
     List(list::Arguments),
     Deregister(deregister::Arguments),
     Sql(sql::Arguments),
+    Url(url::Arguments),
 }
 
 /// Why a command ends without having done its work.
@@ -89,6 +91,7 @@ pub(crate) fn run() -> ExitCode {
         Command::List(arguments) => block_on("warn", list::run(arguments)),
         Command::Deregister(arguments) => block_on("warn", deregister::run(arguments)),
         Command::Sql(arguments) => block_on("warn", sql::run(arguments)),
+        Command::Url(arguments) => block_on("warn", url::run(arguments)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
