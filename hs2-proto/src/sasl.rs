@@ -9,6 +9,9 @@
 //!        ◄──────────────────────────────────────── length, message
 //! ```
 //!
+//! With the mechanism GSSAPI, which is Kerberos, tokens go both ways under OK until each side has proven itself; then the
+//! server offers security layers and the client chooses one ([`SecurityLayer`]).
+//!
 //! A negotiation frame is a status byte, a length (u32) and a payload; a data frame a length (u32) and one message.
 //! Everything here takes bytes from the front of a buffer when they are all there, and says so when they are not.
 
@@ -65,6 +68,9 @@ pub enum SaslError {
     /// A PLAIN response that is not `[authzid] NUL user NUL password` in UTF-8.
     #[error("Error validating the login")]
     MalformedPlain,
+    /// What should be an offer or a choice of security layers is not four bytes and a name in UTF-8.
+    #[error("the message about security layers is none")]
+    MalformedLayer,
 }
 
 /// A frame of the negotiation.
@@ -173,6 +179,48 @@ impl Plain {
             self.password.as_bytes(),
         ]
         .join(&0)
+    }
+}
+
+/// The last message of each side in the mechanism GSSAPI (RFC 4752), as it is once unwrapped: what the server offers for
+/// the frames behind the login, and what the client chooses of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecurityLayer<'a> {
+    layers: u8,
+    /// As whom to act, in the client's message; empty for the principal itself. A server must refuse another one.
+    pub authzid: &'a str,
+}
+
+impl<'a> SecurityLayer<'a> {
+    /// Name of the mechanism.
+    pub const MECHANISM: &'static str = "GSSAPI";
+    /// The offer, and the choice, of no layer (Hive's QOP `auth`): frames go as they are.
+    pub const NONE: [u8; 4] = [Self::NO_LAYER, 0, 0, 0];
+    const NO_LAYER: u8 = 1;
+
+    /// Reads a message of either side.
+    ///
+    /// # Errors
+    /// [`SaslError::MalformedLayer`].
+    pub fn parse(message: &'a [u8]) -> Result<Self, SaslError> {
+        // Behind the layers is the size of a wrapped message, which means nothing without one.
+        let (&[layers, _, _, _], authzid) = message
+            .split_first_chunk()
+            .ok_or(SaslError::MalformedLayer)?;
+        let authzid = std::str::from_utf8(authzid).map_err(|_| SaslError::MalformedLayer)?;
+        Ok(Self { layers, authzid })
+    }
+
+    /// Whether no layer is among those offered.
+    #[must_use]
+    pub const fn offers_none(&self) -> bool {
+        self.layers & Self::NO_LAYER != 0
+    }
+
+    /// Whether no layer is what was chosen.
+    #[must_use]
+    pub const fn chooses_none(&self) -> bool {
+        self.layers == Self::NO_LAYER
     }
 }
 
@@ -324,6 +372,21 @@ mod tests {
     }
 
     #[test]
+    fn security_layers_are_offered_and_chosen() {
+        let none = SecurityLayer::parse(&SecurityLayer::NONE).unwrap();
+        assert!(none.offers_none() && none.chooses_none() && none.authzid.is_empty());
+        // What Hive offers with auth-conf, and what Java chooses of it.
+        let all = SecurityLayer::parse(b"\x07\x01\0\0").unwrap();
+        assert!(all.offers_none() && !all.chooses_none());
+        let secret = SecurityLayer::parse(b"\x04\x01\0\0app").unwrap();
+        assert!(!secret.offers_none() && !secret.chooses_none());
+        assert_eq!(secret.authzid, "app");
+        for bad in [&b""[..], b"\x01\0\0", b"\x01\0\0\0\xff"] {
+            assert_eq!(SecurityLayer::parse(bad), Err(SaslError::MalformedLayer));
+        }
+    }
+
+    #[test]
     fn data_frames() {
         let mut out = Vec::new();
         write_frame(&mut out, |out| out.extend_from_slice(b"abc")).unwrap();
@@ -356,6 +419,7 @@ mod tests {
             let _ = Negotiation::take(&mut BytesMut::from(&bytes[..]), max);
             let _ = take_frame(&mut BytesMut::from(&bytes[..]), max);
             let _ = Plain::parse(&bytes);
+            let _ = SecurityLayer::parse(&bytes);
         }
     }
 }
