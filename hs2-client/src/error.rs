@@ -49,6 +49,19 @@ pub enum Error {
         /// The server's words.
         message: String,
     },
+    /// No ticket for the server, or the server has not proven to be who it should be.
+    #[cfg(feature = "gssapi")]
+    #[error(
+        "no Kerberos login at {server}, as the principal {principal}: {reason}; see klist for tickets, kinit gets one, or KRB5_CLIENT_KTNAME names a keytab"
+    )]
+    Kerberos {
+        /// `host:port`.
+        server: String,
+        /// Who the server should be.
+        principal: String,
+        /// What the Kerberos library says.
+        reason: String,
+    },
     /// No answer in time. The server may still do what it was asked; the connection cannot be used any more.
     #[error(
         "{server} did not answer {method} within {after:?}; raise the call timeout if it needs longer"
@@ -154,6 +167,8 @@ impl Error {
             | Self::Closed { .. }
             | Self::Protocol { .. } => "08S01",
             Self::LoginRefused { .. } => "28000",
+            #[cfg(feature = "gssapi")]
+            Self::Kerberos { .. } => "28000",
             Self::Cancelled { .. } => "HY008",
             Self::QueryTimeout => "HYT00",
             Self::Batch(_) => "HY000",
@@ -167,6 +182,11 @@ impl Error {
     /// this client cannot make.
     #[must_use]
     pub const fn is_worth_another_server(&self) -> bool {
+        // Each server has a principal of its own.
+        #[cfg(feature = "gssapi")]
+        if matches!(self, Self::Kerberos { .. }) {
+            return true;
+        }
         matches!(
             self,
             Self::Connect { .. }

@@ -16,8 +16,8 @@ use discovery::{Discovery, JdbcUrl};
 /// # Errors
 /// [`Error::AllFailed`] names every server that was tried through ZooKeeper and why it could not be used;
 /// [`Error::LoginRefused`] as soon as one refuses; [`Error::Discovery`] when there was none to try;
-/// [`Error::Url`], and [`Error::Unsupported`] for Kerberos and for a trust store that cannot be read. For a direct URL the error is that of its
-/// server.
+/// [`Error::Url`], and [`Error::Unsupported`] for what this client, or this build of it, does not do. For a direct URL the error is
+/// that of its server.
 ///
 /// # Cancel safety
 /// Safe: what was begun ends.
@@ -192,6 +192,73 @@ mod transport {
     }
 }
 
+/// Who the URL says the client is; what it leaves out is as `given`.
+fn auth(url: &JdbcUrl, given: &Auth) -> Result<Auth, Error> {
+    let var = |name| url.session_vars().get(name);
+    let is = |name, value: &str| var(name).is_some_and(|given| given.eq_ignore_ascii_case(value));
+    let unsupported = |text: String| Err(Error::Unsupported(text));
+    if let Some(auth @ ("delegationToken" | "jwt" | "browser")) = var("auth") {
+        return unsupported(format!("this client cannot connect with auth={auth}"));
+    }
+    let no_sasl = is("auth", "noSasl");
+    // As with Hive's driver, this goes before user and password.
+    match var("principal") {
+        Some(principal) if !no_sasl => return kerberos(url, principal),
+        None if is("auth", "kerberos") => {
+            return unsupported(
+                "auth=kerberos needs the server's principal: add principal=hive/_HOST@REALM"
+                    .to_owned(),
+            );
+        }
+        _ => {}
+    }
+    let (given_user, given_password) = match given {
+        Auth::Plain { user, password } => (user.as_str(), password.as_str()),
+        Auth::NoSasl { user } => (user.as_str(), ""),
+        #[cfg(feature = "gssapi")]
+        Auth::Kerberos { .. } if url.user().is_none() && !no_sasl => return Ok(given.clone()),
+        #[cfg(feature = "gssapi")]
+        Auth::Kerberos { .. } => ("", ""),
+    };
+    // As with Hive's driver: a password counts only beside its user.
+    let (user, password) = match url.user() {
+        Some(user) => (user, url.password().unwrap_or_default()),
+        None => (given_user, given_password),
+    };
+    let user = user.to_owned();
+    Ok(match given {
+        Auth::NoSasl { .. } if no_sasl || var("auth").is_none() => Auth::NoSasl { user },
+        _ if no_sasl => Auth::NoSasl { user },
+        _ => Auth::Plain {
+            user,
+            password: password.to_owned(),
+        },
+    })
+}
+
+#[cfg(feature = "gssapi")]
+fn kerberos(url: &JdbcUrl, principal: &str) -> Result<Auth, Error> {
+    let var = |name| url.session_vars().get(name);
+    let unsupported = |text: String| Err(Error::Unsupported(text));
+    if let Some(qop) = var("saslQop").filter(|qop| !qop.eq_ignore_ascii_case("auth")) {
+        return unsupported(format!(
+            "this client does not wrap messages (saslQop={qop}): leave it out, and protect them by ssl=true"
+        ));
+    }
+    if var("transportMode").is_some_and(|mode| mode.eq_ignore_ascii_case("http")) {
+        return unsupported(crate::transport::NO_SPNEGO.to_owned());
+    }
+    Ok(Auth::Kerberos {
+        principal: principal.to_owned(),
+    })
+}
+
+#[cfg(not(feature = "gssapi"))]
+fn kerberos(_: &JdbcUrl, _: &str) -> Result<Auth, Error> {
+    let text = "this client was built without the feature gssapi: it has no Kerberos (principal)";
+    Err(Error::Unsupported(text.to_owned()))
+}
+
 /// The options with what the URL says about them.
 fn with_url(
     url: &JdbcUrl,
@@ -199,42 +266,9 @@ fn with_url(
     session: &SessionOptions,
 ) -> Result<(ConnectOptions, SessionOptions), Error> {
     let var = |name| url.session_vars().get(name);
-    let is = |name, value: &str| var(name).is_some_and(|given| given.eq_ignore_ascii_case(value));
-    let unsupported = |what: &str| {
-        Err(Error::Unsupported(format!(
-            "this client cannot connect {what}"
-        )))
-    };
-    if var("principal").is_some() || is("auth", "kerberos") {
-        return unsupported("with Kerberos (principal)");
-    }
-    if let Some(auth @ ("delegationToken" | "jwt" | "browser")) = var("auth") {
-        return unsupported(&format!("with auth={auth}"));
-    }
-
     let mut connect = connect.clone();
     transport::set(url, &mut connect)?;
-    let (given_user, given_password) = match &connect.auth {
-        Auth::Plain { user, password } => (user.as_str(), password.as_str()),
-        Auth::NoSasl { user } => (user.as_str(), ""),
-    };
-    // As with Hive's driver: a password counts only beside its user.
-    let (user, password) = match url.user() {
-        Some(user) => (user, url.password().unwrap_or_default()),
-        None => (given_user, given_password),
-    };
-    connect.auth = match connect.auth {
-        _ if is("auth", "noSasl") => Auth::NoSasl {
-            user: user.to_owned(),
-        },
-        Auth::NoSasl { .. } if var("auth").is_none() => Auth::NoSasl {
-            user: user.to_owned(),
-        },
-        _ => Auth::Plain {
-            user: user.to_owned(),
-            password: password.to_owned(),
-        },
-    };
+    connect.auth = auth(url, &connect.auth)?;
 
     let mut session = session.clone();
     if url.database() != "default" || session.database.is_none() {
@@ -326,6 +360,34 @@ mod tests {
         assert_eq!(connect.auth, Auth::NoSasl { user: "me".into() });
     }
 
+    #[cfg(feature = "gssapi")]
+    #[test]
+    fn a_principal_goes_before_user_and_password() {
+        let kerberos = Auth::Kerberos {
+            principal: "hive/_HOST@R".into(),
+        };
+        for url in [
+            "jdbc:hive2://h/;principal=hive/_HOST@R",
+            "jdbc:hive2://h/;principal=hive/_HOST@R;auth=kerberos;saslQop=auth;user=me;password=pw",
+        ] {
+            assert_eq!(with(url).unwrap().0.auth, kerberos, "{url}");
+        }
+        let (connect, _) = with("jdbc:hive2://h/;auth=noSasl;principal=hive/_HOST@R").unwrap();
+        assert_eq!(connect.auth, Auth::NoSasl { user: "".into() });
+        // By options, which a user in the URL counts before.
+        let given = ConnectOptions {
+            auth: kerberos.clone(),
+            ..Default::default()
+        };
+        let auth = |url| {
+            let url = JdbcUrl::parse(url).unwrap();
+            let made = with_url(&url, &given, &SessionOptions::default());
+            made.unwrap().0.auth
+        };
+        assert_eq!(auth("jdbc:hive2://h/"), kerberos);
+        assert_eq!(auth("jdbc:hive2://h/;user=me").user(), "me");
+    }
+
     #[test]
     fn what_cannot_be_done_is_said() {
         for (url, said) in [
@@ -338,7 +400,22 @@ mod tests {
                 "jdbc:hive2://h/;transportMode=carrier",
                 "transportMode=carrier",
             ),
-            ("jdbc:hive2://h/;principal=hive/_HOST@R", "Kerberos"),
+            (
+                "jdbc:hive2://h/;auth=kerberos",
+                "principal=hive/_HOST@REALM",
+            ),
+            #[cfg(not(feature = "gssapi"))]
+            ("jdbc:hive2://h/;principal=hive/_HOST@R", "feature gssapi"),
+            #[cfg(feature = "gssapi")]
+            (
+                "jdbc:hive2://h/;principal=hive/_HOST@R;saslQop=auth-conf",
+                "saslQop=auth-conf",
+            ),
+            #[cfg(all(feature = "gssapi", feature = "http"))]
+            (
+                "jdbc:hive2://h/;principal=hive/_HOST@R;transportMode=http",
+                "SPNEGO",
+            ),
             ("jdbc:hive2://h/;auth=jwt", "auth=jwt"),
             ("jdbc:hive2://h/;fetchSize=none", "fetchSize=none"),
         ] {

@@ -24,14 +24,23 @@ pub enum Auth {
         /// Sent with OpenSession, unchecked.
         user: String,
     },
+    /// SASL GSSAPI: what servers with authentication KERBEROS want. The user is the one of the environment's tickets:
+    /// `kinit`'s cache (`KRB5CCNAME`), or a keytab (`KRB5_CLIENT_KTNAME`), from which tickets are fetched as needed.
+    #[cfg(feature = "gssapi")]
+    Kerberos {
+        /// The server's principal, such as `hive/_HOST@EXAMPLE.COM`: `_HOST` is the host that is connected to.
+        principal: String,
+    },
 }
 
 impl Auth {
-    /// Who it is; empty for nobody in particular.
+    /// Who it is; empty for nobody in particular, and for whoever the Kerberos tickets are of.
     #[must_use]
     pub fn user(&self) -> &str {
         match self {
             Self::Plain { user, .. } | Self::NoSasl { user } => user,
+            #[cfg(feature = "gssapi")]
+            Self::Kerberos { .. } => "",
         }
     }
 }
@@ -53,6 +62,11 @@ impl fmt::Debug for Auth {
                 .field("user", user)
                 .finish_non_exhaustive(),
             Self::NoSasl { user } => f.debug_struct("NoSasl").field("user", user).finish(),
+            #[cfg(feature = "gssapi")]
+            Self::Kerberos { principal } => f
+                .debug_struct("Kerberos")
+                .field("principal", principal)
+                .finish(),
         }
     }
 }
@@ -76,7 +90,8 @@ pub struct ConnectOptions {
     pub http_path: Option<String>,
     /// Until the TCP connection stands: 10 s by default.
     pub connect_timeout: Duration,
-    /// Until the server has taken the login: 20 s by default, as Hive's own limit.
+    /// Until the server has taken the login: 20 s by default, as Hive's own limit. The servers of a Kerberos realm get as
+    /// long before.
     pub login_timeout: Duration,
     /// Until a call is answered: 5 minutes by default. Statements run beside their calls and may take longer; a
     /// server may take long to compile one, or to find a first row.

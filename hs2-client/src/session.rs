@@ -105,6 +105,8 @@ impl Session {
             }
             Auth::NoSasl { user } => (Some(user.clone()), Some(ANONYMOUS.to_owned())),
             Auth::Plain { .. } => (None, None),
+            #[cfg(feature = "gssapi")]
+            Auth::Kerberos { .. } => (None, None),
         };
         let configuration = Some(StringMap(options.configuration()));
         let call = OpenSessionReq {

@@ -64,6 +64,10 @@ impl Http {
         let (user, password) = match &options.auth {
             Auth::Plain { user, password } => (user.as_str(), password.as_str()),
             Auth::NoSasl { user } => (user.as_str(), ""),
+            #[cfg(feature = "gssapi")]
+            Auth::Kerberos { .. } => {
+                return Err(Error::Unsupported(super::NO_SPNEGO.to_owned()));
+            }
         };
         let or_anonymous = |text: &str| if text.is_empty() { ANONYMOUS } else { text }.to_owned();
         let credentials = format!("{}:{}", or_anonymous(user), or_anonymous(password));

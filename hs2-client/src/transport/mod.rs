@@ -3,6 +3,8 @@
 mod binary;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "gssapi")]
+mod kerberos;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -19,6 +21,11 @@ pub use tls::Tls;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+/// What is said to whoever wants Kerberos by HTTP.
+#[cfg(feature = "gssapi")]
+pub(crate) const NO_SPNEGO: &str =
+    "this client has no Kerberos by HTTP (SPNEGO): connect without transportMode=http";
 
 /// A connection that is past its login.
 #[derive(Debug)]
