@@ -20,7 +20,7 @@ use discovery::{
 };
 use std::net::SocketAddr;
 
-use crate::config::Config;
+use crate::config::{Authentication, Config};
 use crate::node::NodeError;
 
 /// Where and as what to register.
@@ -68,6 +68,8 @@ fn published(config: &Config, endpoint: &Endpoint) -> Published {
             transport_mode: Some(TransportMode::Binary),
             thrift_port: Some(endpoint.port()),
             sasl_qop: Some("auth".to_owned()),
+            principal: (config.authentication == Authentication::Kerberos)
+                .then(|| config.kerberos_principal.clone()),
             ..common
         }
     } else {
@@ -151,7 +153,7 @@ fn published_endpoint(bind_host: &str, address: SocketAddr) -> Result<Endpoint, 
 }
 
 /// The machine's own name.
-fn host_name() -> Option<String> {
+pub(crate) fn host_name() -> Option<String> {
     let from_file = |path: &str| std::fs::read_to_string(path).ok();
     let name = from_file("/proc/sys/kernel/hostname").or_else(|| from_file("/etc/hostname"))?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
@@ -199,6 +201,13 @@ mod tests {
              hive.server2.thrift.sasl.qop=auth;hive.server2.thrift.bind.host=127.0.0.1;hive.server2.thrift.port=10000;\
              hive.server2.use.SSL=false"
         );
+        config.authentication = Authentication::Kerberos;
+        config.kerberos_principal = "hive/_HOST@R".to_owned();
+        let kerberos = register(&config, "1.0", address).unwrap();
+        let pairs = kerberos.instance.data.to_text().unwrap();
+        // Clients put the host's name there, as the node does.
+        let pair = "hive.server2.authentication.kerberos.principal=hive/_HOST@R";
+        assert!(pairs.split(';').any(|one| one == pair), "{pairs}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{interval, timeout};
 
 use crate::auth::Authenticator;
@@ -102,7 +102,7 @@ impl Node {
         let scratch = config.scratch_folder();
         let limits = config.spool_limits();
         let open = move || SpoolDir::open_with(&scratch, limits);
-        let spool = tokio::task::spawn_blocking(open).await;
+        let spool = spawn_blocking(open).await;
         let spool = spool.map_err(|error| NodeError::Settings(error.to_string()))??;
         let listeners = listen(&config).await?;
         let runner = Runner::new(
@@ -111,7 +111,10 @@ impl Node {
             config.operations_waiting_max,
         );
         let service = Arc::new(Service::new(config, version.to_owned(), engine, runner));
-        let port = Port::new(Arc::clone(&service), authenticator)?;
+        let ports_service = Arc::clone(&service);
+        // Certificates, passwords and keytabs are files.
+        let port = spawn_blocking(move || Port::new(ports_service, authenticator)).await;
+        let port = port.map_err(|error| NodeError::Settings(error.to_string()))??;
         let (stop, stopped) = watch::channel(false);
         let mut addresses = Vec::new();
         let mut ports = Vec::new();

@@ -1,15 +1,23 @@
-//! Who may log in: the check behind SASL PLAIN and HTTP Basic, whatever it asks.
+//! Who may log in: the check behind SASL PLAIN and HTTP Basic, whatever it asks, and behind SASL GSSAPI.
 //!
 //! ```text
 //!   user, password ──► checked lately? ──► place in the queue ──► Authenticator ──► yes: remembered for a while
 //!                                                                              └──► no: slow, and logged
+//!   Kerberos tokens ─────────────────────► place in the queue ──► the system's library, on a thread that may block
 //! ```
 
 mod file;
+#[cfg(feature = "gssapi")]
+mod kerberos;
+#[cfg(not(feature = "gssapi"))]
+#[path = "no_kerberos.rs"]
+mod kerberos;
 mod ldap;
 mod remembered;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use hs2_proto::sasl::{Plain, SecurityLayer};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +25,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::{Authentication, Config};
+pub(crate) use kerberos::Acceptor;
+use kerberos::Kerberos;
 use remembered::Remembered;
 
 /// A wrong password takes so long to be refused, whatever was wrong. Nothing but the connection waits meanwhile.
@@ -61,27 +71,57 @@ pub(crate) struct AuthenticationError {
     pub(crate) problem: String,
 }
 
+/// What follows a client's token.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "gssapi"), allow(dead_code, reason = "there are none"))]
+pub(crate) enum Answer {
+    /// Send this token, which may be empty, and give the client's answer to the next step.
+    Challenge(Vec<u8>),
+    /// The client is this user.
+    Known(String),
+}
+
+/// Why a login by Kerberos is not taken. The texts are for the client too.
+#[derive(Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "gssapi"), allow(dead_code, reason = "there are none"))]
+pub(crate) enum KerberosError {
+    /// The client has not proven to be a user.
+    #[error("{0}")]
+    Refused(String),
+    /// The token could not be looked at.
+    #[error("the login cannot be checked now: too many at once, try again, or another node")]
+    Busy,
+}
+
 /// The logins of a node.
 #[derive(Debug)]
 pub(crate) struct Logins {
-    /// `None` where everybody is believed.
-    authenticator: Option<Arc<dyn Authenticator>>,
-    checks: Semaphore,
+    method: Method,
+    checks: Arc<Semaphore>,
     waiting: Semaphore,
     remembered: Remembered,
 }
 
+#[derive(Debug)]
+enum Method {
+    /// Everybody is believed.
+    None,
+    Passwords(Arc<dyn Authenticator>),
+    Kerberos(Arc<Kerberos>),
+}
+
 impl Logins {
-    /// As the settings say; `own` is what CUSTOM means.
+    /// As the settings say; `own` is what CUSTOM means. Reads files: it blocks.
     pub(crate) fn new(
         config: &Config,
         own: Option<Arc<dyn Authenticator>>,
     ) -> Result<Self, AuthenticationError> {
-        let authenticator: Option<Arc<dyn Authenticator>> = match config.authentication {
-            Authentication::None | Authentication::NoSasl => None,
-            Authentication::File => Some(Arc::new(file::PasswordFile::open(config)?)),
-            Authentication::Ldap => Some(Arc::new(ldap::Ldap::new(config)?)),
-            Authentication::Custom => Some(own.ok_or_else(|| AuthenticationError {
+        let method = match config.authentication {
+            Authentication::None | Authentication::NoSasl => Method::None,
+            Authentication::File => Method::Passwords(Arc::new(file::PasswordFile::open(config)?)),
+            Authentication::Ldap => Method::Passwords(Arc::new(ldap::Ldap::new(config)?)),
+            Authentication::Kerberos => Method::Kerberos(Arc::new(Kerberos::new(config)?)),
+            Authentication::Custom => Method::Passwords(own.ok_or_else(|| AuthenticationError {
                 method: "CUSTOM",
                 problem: "this program brings no check of its own: embed the node as a library and give Node::start_with an Authenticator, or choose FILE or LDAP".to_owned(),
             })?),
@@ -91,16 +131,68 @@ impl Logins {
             problem: format!("no random numbers: {error}"),
         })?;
         Ok(Self {
-            authenticator,
-            checks: Semaphore::new(CHECKS_MAX),
+            method,
+            checks: Arc::new(Semaphore::new(CHECKS_MAX)),
             waiting: Semaphore::new(WAITING_MAX),
             remembered,
         })
     }
 
+    /// What a client has to bring where it has to bring something: for one that brings nothing.
+    pub(crate) const fn wanted(&self) -> Option<&'static str> {
+        match self.method {
+            Method::None => None,
+            Method::Passwords(_) => Some(
+                "this node checks passwords: connect with user and password, and without auth=noSasl",
+            ),
+            Method::Kerberos(_) => Some(
+                "this node wants Kerberos: connect with principal=hive/_HOST@REALM, the node's own, and without auth=noSasl",
+            ),
+        }
+    }
+
+    /// The SASL mechanism by which clients log in.
+    pub(crate) const fn mechanism(&self) -> &'static str {
+        match self.method {
+            Method::None | Method::Passwords(_) => Plain::MECHANISM,
+            Method::Kerberos(_) => SecurityLayer::MECHANISM,
+        }
+    }
+
+    /// Begins a login by Kerberos, where that is the way.
+    pub(crate) fn accept(&self) -> Option<Acceptor> {
+        match &self.method {
+            Method::Kerberos(kerberos) => kerberos.accept(),
+            Method::None | Method::Passwords(_) => None,
+        }
+    }
+
+    /// The next step of a login by Kerberos.
+    ///
+    /// # Cancel safety
+    /// The login is gone. A step that blocks keeps its place in the queue until it is done.
+    pub(crate) async fn step(
+        &self,
+        mut acceptor: Acceptor,
+        token: Bytes,
+    ) -> Result<(Acceptor, Answer), KerberosError> {
+        let _waiting = self
+            .waiting
+            .try_acquire()
+            .map_err(|_| KerberosError::Busy)?;
+        let check = Arc::clone(&self.checks).acquire_owned().await;
+        let check = check.map_err(|_| KerberosError::Busy)?;
+        let step = tokio::task::spawn_blocking(move || {
+            let _check = check;
+            let answer = acceptor.step(&token)?;
+            Ok((acceptor, answer))
+        });
+        step.await.unwrap_or(Err(KerberosError::Busy))
+    }
+
     /// Whether anything is checked.
     pub(crate) const fn are_checked(&self) -> bool {
-        self.authenticator.is_some()
+        !matches!(self.method, Method::None)
     }
 
     /// Checks a login.
@@ -113,12 +205,11 @@ impl Logins {
         password: &str,
         peer: SocketAddr,
     ) -> Result<(), LoginError> {
-        let Some(authenticator) = &self.authenticator else {
-            return if user.is_empty() {
-                Err(LoginError::Refused)
-            } else {
-                Ok(())
-            };
+        let authenticator = match &self.method {
+            Method::None if !user.is_empty() => return Ok(()),
+            // No password stands for a ticket.
+            Method::None | Method::Kerberos(_) => return Err(LoginError::Refused),
+            Method::Passwords(authenticator) => authenticator,
         };
         let started = Instant::now();
         let checked = self.ask(authenticator.as_ref(), user, password).await;
@@ -233,6 +324,34 @@ mod tests {
         assert_eq!(timed("scott", &long).await, refused);
         let (unavailable, slow) = timed("nobody", "tiger").await;
         assert!(matches!(unavailable, Err(LoginError::Unavailable(_))) && !slow);
+    }
+
+    #[test]
+    fn kerberos_says_what_it_lacks() {
+        let mut config = Config::default();
+        let mut error = |line: &str| {
+            config.apply_text(line).unwrap();
+            Logins::new(&config, None).unwrap_err().to_string()
+        };
+        let first = error("hive.server2.authentication = kerberos");
+        if !cfg!(feature = "gssapi") {
+            assert!(first.contains("its feature gssapi"), "{first}");
+            return;
+        }
+        assert!(first.contains("kerberos.principal is not set"), "{first}");
+        error("hive.server2.authentication.kerberos.principal = hive/_HOST@R");
+        for (line, said) in [
+            ("kerberos.keytab", "with KRB5_KTNAME=/nonexistent/x"),
+            ("hive.server2.thrift.sasl.qop = auth-conf", "set it to auth"),
+            ("hive.server2.transport.mode = all", "SPNEGO"),
+        ] {
+            let line = line.replace(
+                "kerberos.keytab",
+                "hive.server2.authentication.kerberos.keytab = /nonexistent/x",
+            );
+            let error = error(&line);
+            assert!(error.contains(said), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -3,7 +3,9 @@
 use hs2_node::config::Config;
 use hs2_node::engine::Engine;
 use hs2_node::{Drained, Node};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -44,7 +46,11 @@ impl Arguments {
     fn config(&self) -> Result<Config, CliError> {
         let mut config = Config::default();
         if let Some(file) = &self.config {
-            for warning in config.apply_file(file).map_err(CliError::usage)? {
+            let warnings = config.apply_file(file).map_err(CliError::usage)?;
+            if let Some((name, value)) = config.missing_environment() {
+                return Err(begin_anew(name, value));
+            }
+            for warning in warnings {
                 tracing::warn!("{}, {warning}", file.display());
             }
         }
@@ -64,6 +70,21 @@ impl Arguments {
         }
         Ok(config)
     }
+}
+
+/// Becomes this program again, as the same process, with something more in its environment; the error is why not.
+fn begin_anew(name: &str, value: &Path) -> CliError {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return CliError::Failed(format!("where is this program? {error}")),
+    };
+    let mut words = std::env::args_os();
+    let mut command = Command::new(program);
+    if let Some(own) = words.next() {
+        command.arg0(own);
+    }
+    let error = command.args(words).env(name, value).exec();
+    CliError::Failed(format!("cannot set {name}={}: {error}", value.display()))
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {

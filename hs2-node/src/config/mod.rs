@@ -52,6 +52,9 @@ pub struct Config {
     pub authentication: Authentication,
     pub password_file: Option<PathBuf>,
     pub ldap: LdapConfig,
+    pub kerberos_principal: String,
+    pub kerberos_keytab: Option<PathBuf>,
+    pub sasl_qop: String,
     pub proxy_users: ProxyUsers,
     pub connections_max: usize,
     pub sessions_per_user_max: usize,
@@ -166,7 +169,7 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "the node's private key and its certificate chain, both in PEM",
         apply: |c, v| path(v, &mut c.keystore) },
     Setting { key: "hive.server2.authentication", default: "NONE",
-        expects: "NONE, NOSASL, FILE, LDAP or CUSTOM",
+        expects: "NONE, NOSASL, FILE, LDAP, KERBEROS or CUSTOM",
         meaning: "who may log in; with NONE and NOSASL anybody, by SASL PLAIN with any password or by a plain socket",
         apply: |c, v| Authentication::read(v, &mut c.authentication) },
     Setting { key: "hive.server2.authentication.file", default: "", expects: "a file",
@@ -205,6 +208,16 @@ pub const SETTINGS: &[Setting] = &[
     Setting { key: "hive.server2.authentication.ldap.bindpw", default: "", expects: "a password",
         meaning: "the password of binddn",
         apply: |c, v| text(v, &mut c.ldap.bind_password) },
+    Setting { key: "hive.server2.authentication.kerberos.principal", default: "", expects: "a principal",
+        meaning: "the node's own, as in hive/_HOST@REALM: _HOST is hive.server2.thrift.bind.host where that is a name, else \
+                  the machine's name. Users are the principals of the default realm, by the first part of their names",
+        apply: |c, v| text(v, &mut c.kerberos_principal) },
+    Setting { key: "hive.server2.authentication.kerberos.keytab", default: "", expects: "a file",
+        meaning: "has the principal's keys; read anew for each login. Empty means KRB5_KTNAME, or what krb5.conf names",
+        apply: |c, v| path(v, &mut c.kerberos_keytab) },
+    Setting { key: "hive.server2.thrift.sasl.qop", default: "auth", expects: "auth, auth-int or auth-conf",
+        meaning: "what Kerberos does beyond the login: nothing. KERBEROS with auth-int or auth-conf is refused, TLS does it",
+        apply: |c, v| qop(v, &mut c.sasl_qop) },
     Setting { key: "hive.server2.thrift.max.worker.threads", default: "500", expects: COUNT,
         meaning: "open connections; one more is refused with a reason",
         apply: |c, v| count(v, &mut c.connections_max) },
@@ -335,6 +348,9 @@ impl Default for Config {
             authentication: Authentication::None,
             password_file: None,
             ldap: LdapConfig::default(),
+            kerberos_principal: String::new(),
+            kerberos_keytab: None,
+            sasl_qop: String::new(),
             proxy_users: ProxyUsers::default(),
             connections_max: 0,
             sessions_per_user_max: 0,
@@ -417,6 +433,19 @@ impl Config {
         self.scratch.clone().unwrap_or_else(|| in_home("results"))
     }
 
+    /// What the environment must hold, and does not, before Kerberos finds its keytab: the system's library takes it from
+    /// there only, and a process cannot change its own environment safely.
+    #[must_use]
+    pub fn missing_environment(&self) -> Option<(&'static str, &Path)> {
+        let keytab = self.kerberos_keytab.as_deref()?;
+        let set = std::env::var_os(KEYTAB).unwrap_or_default();
+        let file = Path::new(&set);
+        let file = file.to_str().and_then(|name| name.strip_prefix("FILE:"));
+        let is_there = file.map_or(Path::new(&set), Path::new) == keytab;
+        let wanted = self.authentication == Authentication::Kerberos && !is_there;
+        wanted.then_some((KEYTAB, keytab))
+    }
+
     /// How much results may take.
     pub(crate) fn spool_limits(&self) -> SpoolLimits {
         let limit = |bytes: u64| (bytes > 0).then_some(bytes);
@@ -471,6 +500,15 @@ impl Config {
         }
         Ok(warnings)
     }
+}
+
+/// The name of the environment's keytab.
+const KEYTAB: &str = "KRB5_KTNAME";
+
+/// In small letters.
+fn qop(value: &str, to: &mut String) -> Option<()> {
+    let qop = value.to_ascii_lowercase();
+    matches!(qop.as_str(), "auth" | "auth-int" | "auth-conf").then(|| *to = qop)
 }
 
 fn table_type_mapping(value: &str, to: &mut TableTypeMapping) -> Option<()> {
@@ -590,7 +628,7 @@ mod tests {
             ),
             (
                 "hive.server2.authentication = PAM",
-                "line 1: hive.server2.authentication = PAM: expected NONE, NOSASL, FILE, LDAP or CUSTOM",
+                "line 1: hive.server2.authentication = PAM: expected NONE, NOSASL, FILE, LDAP, KERBEROS or CUSTOM",
             ),
             (
                 "hive.server2.async.exec.threads = 0",

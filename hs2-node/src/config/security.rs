@@ -49,6 +49,8 @@ pub enum Authentication {
     File,
     /// Who an LDAP directory knows.
     Ldap,
+    /// Who has a Kerberos ticket for this node. Needs the feature `gssapi`.
+    Kerberos,
     /// Who an [`Authenticator`](crate::Authenticator) of the program's own takes.
     Custom,
 }
@@ -68,6 +70,7 @@ impl Authentication {
             Self::NoSasl => "NOSASL",
             Self::File => "FILE",
             Self::Ldap => "LDAP",
+            Self::Kerberos => "KERBEROS",
             Self::Custom => "CUSTOM",
         }
     }
@@ -78,6 +81,7 @@ impl Authentication {
             Self::NoSasl,
             Self::File,
             Self::Ldap,
+            Self::Kerberos,
             Self::Custom,
         ];
         *to = all

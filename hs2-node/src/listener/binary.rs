@@ -1,8 +1,8 @@
 //! One connection of the binary transport.
 //!
 //! ```text
-//!   first byte ──┬─ SASL ──► PLAIN ──► frames: length, message ──┐
-//!                ├─ Thrift ──► messages back to back ────────────┴──► call, answer, call, answer, …
+//!   first byte ──┬─ SASL ──► PLAIN or GSSAPI ──► frames: length, message ──┐
+//!                ├─ Thrift ──► messages back to back ──────────────────────┴──► call, answer, call, answer, …
 //!                └─ anything else ──► a SASL error, end
 //! ```
 //!
@@ -30,7 +30,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::budget::{BudgetSpent, Share};
 use super::stream::Stream;
 use super::{LINGER, Port, STALL_MAX, TurnedAway};
-use crate::auth::LoginError;
+use crate::auth::{Acceptor, Answer, KerberosError, LoginError};
 use crate::service::{Client, Service};
 
 /// Bytes that may wait behind a call that is being answered. Clients send none; they are read only to see whether the
@@ -111,7 +111,7 @@ pub(super) async fn serve(
         return Ok(());
     };
     let identity = match login {
-        Login::Plain(user) => Some(user),
+        Login::Sasl(user) => Some(user),
         Login::None => None,
         Login::Refused(text) => {
             let refused = timeout_at(deadline, connection.refuse_call(text)).await;
@@ -140,7 +140,7 @@ impl Drop for Served<'_> {
 /// Who is at the other end.
 enum Login {
     /// A user who has logged in by SASL.
-    Plain(String),
+    Sasl(String),
     /// Nobody was asked.
     None,
     /// The first call is answered with these words, and is the last one.
@@ -176,10 +176,8 @@ impl Connection<'_> {
         };
         match FirstByte::of(byte) {
             FirstByte::Thrift => {
-                let checked = self.port.logins.are_checked();
-                let refusal = refusal.or_else(|| {
-                    checked.then(|| "this node checks passwords: connect with user and password, and without auth=noSasl".to_owned())
-                });
+                let wanted = self.port.logins.wanted();
+                let refusal = refusal.or_else(|| wanted.map(str::to_owned));
                 if let Some(text) = refusal {
                     return Ok(Some(Login::Refused(text)));
                 }
@@ -190,7 +188,7 @@ impl Connection<'_> {
             FirstByte::Sasl => {
                 self.framing = Framing::Sasl;
                 match self.negotiate(refusal).await {
-                    Ok(user) => Ok(Some(Login::Plain(user))),
+                    Ok(user) => Ok(Some(Login::Sasl(user))),
                     Err(end) => {
                         let (status, text) = match &end {
                             End::Sasl(error @ SaslError::MalformedPlain) => {
@@ -215,22 +213,37 @@ impl Connection<'_> {
         }
     }
 
-    /// SASL PLAIN.
+    /// SASL, by the one mechanism that the node's logins have.
     async fn negotiate(&mut self, refusal: Option<String>) -> Result<String, End> {
         let start = self.negotiation().await?;
         let mechanism = String::from_utf8_lossy(&start.payload);
-        if start.status != SaslStatus::Start || mechanism != Plain::MECHANISM {
-            return Err(End::Login(format!(
-                "Unsupported mechanism type {}",
-                mechanism.escape_debug()
-            )));
+        let port = self.port;
+        if start.status != SaslStatus::Start || mechanism != port.logins.mechanism() {
+            // Java's words.
+            let mut text = format!("Unsupported mechanism type {}", mechanism.escape_debug());
+            if let Some(wanted) = port.logins.wanted() {
+                text = format!("{text}: {wanted}");
+            }
+            return Err(End::Login(text));
         }
-        let response = self.negotiation().await?;
-        // Java marks its only response COMPLETE, Python OK.
-        if !matches!(response.status, SaslStatus::Ok | SaslStatus::Complete) {
-            return Err(End::Login("the client gave up the login".to_owned()));
-        }
-        let plain = Plain::parse(&response.payload)?;
+        let response = self.response().await?;
+        let user = match port.logins.accept() {
+            None => self.plain(&response, refusal).await?,
+            Some(acceptor) => {
+                if let Some(text) = refusal {
+                    return Err(End::Refused(text));
+                }
+                self.kerberos(acceptor, response).await?
+            }
+        };
+        let mut out = Vec::new();
+        write_negotiation(&mut out, SaslStatus::Complete, &[]);
+        self.send(out.as_slice()).await?;
+        Ok(user)
+    }
+
+    async fn plain(&self, response: &[u8], refusal: Option<String>) -> Result<String, End> {
+        let plain = Plain::parse(response)?;
         if plain.user.is_empty() || !(plain.authzid.is_empty() || plain.authzid == plain.user) {
             return Err(SaslError::MalformedPlain.into());
         }
@@ -247,10 +260,36 @@ impl Connection<'_> {
                 "the password cannot be checked now: try again, or another node".to_owned(),
             ),
         })?;
-        let mut out = Vec::new();
-        write_negotiation(&mut out, SaslStatus::Complete, &[]);
-        self.send(out.as_slice()).await?;
         Ok(plain.user)
+    }
+
+    async fn kerberos(&mut self, mut acceptor: Acceptor, mut token: Bytes) -> Result<String, End> {
+        loop {
+            let step = self.port.logins.step(acceptor, token).await;
+            let (waiting, answer) = step.map_err(|error| match error {
+                KerberosError::Refused(text) => End::Login(text),
+                KerberosError::Busy => End::Refused(error.to_string()),
+            })?;
+            let challenge = match answer {
+                Answer::Known(user) => return Ok(user),
+                Answer::Challenge(challenge) => challenge,
+            };
+            let mut out = Vec::new();
+            write_negotiation(&mut out, SaslStatus::Ok, &challenge);
+            self.send(out.as_slice()).await?;
+            acceptor = waiting;
+            token = self.response().await?;
+        }
+    }
+
+    /// The client's next word in a login.
+    async fn response(&mut self) -> Result<Bytes, End> {
+        let response = self.negotiation().await?;
+        // Java marks its last response COMPLETE, Python OK.
+        if !matches!(response.status, SaslStatus::Ok | SaslStatus::Complete) {
+            return Err(End::Login("the client gave up the login".to_owned()));
+        }
+        Ok(response.payload)
     }
 
     async fn negotiation(&mut self) -> Result<Negotiation, End> {
