@@ -1,7 +1,8 @@
-//! How `zk-client` proves itself and whom it believes, on real servers with TLS, passwords and Kerberos.
+//! How `zk-client` proves itself and whom it believes, on real servers with TLS, passwords and Kerberos; and Kerberos of the
+//! node and its clients.
 #![allow(clippy::unwrap_used)]
 
-/// Kerberos: a realm of the test's own, keytabs, a server that knows its principal.
+/// Kerberos: a realm of the test's own, keytabs, a ZooKeeper and a node that know their principals.
 #[cfg(feature = "gssapi")]
 mod kerberos;
 /// SASL with a user and a password.

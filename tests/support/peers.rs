@@ -63,9 +63,21 @@ pub async fn beeline_aloud(url: &str, statements: &[&str]) -> Output {
     beeline_with(&arguments).await
 }
 
+/// Apache BeeLine as the principal whose tickets are in a file, in the realm of a krb5.conf.
+pub async fn beeline_with_ticket(url: &str, sql: &str, config: &Path, tickets: &Path) -> Output {
+    let mut java = Command::new("java");
+    let config = format!("-Djava.security.krb5.conf={}", config.display());
+    java.args([&config, "-Djavax.security.auth.useSubjectCredsOnly=false"])
+        .env("KRB5CCNAME", tickets);
+    beeline_on(java, &["--silent=true", "-u", url, "-e", sql]).await
+}
+
 async fn beeline_with(arguments: &[&str]) -> Output {
+    beeline_on(Command::new("java"), arguments).await
+}
+
+async fn beeline_on(mut command: Command, arguments: &[&str]) -> Output {
     let jars = Path::new(&setting("HS2_TEST_JARS")).join("*");
-    let mut command = Command::new("java");
     command
         .args([
             "-Xmx256m",

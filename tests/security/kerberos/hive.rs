@@ -1,0 +1,243 @@
+//! A node with a principal of its own, and who is let in.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tests::command::run;
+use tests::peers::beeline_with_ticket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::realm::Realm;
+
+const T: Duration = Duration::from_secs(60);
+const PEER: &str = env!("CARGO_BIN_EXE_kerberos-peer");
+
+/// A realm with a node in it, `hive/localhost`.
+struct Fixture {
+    realm: Realm,
+    node: Child,
+    address: SocketAddr,
+}
+
+impl Fixture {
+    async fn start() -> Self {
+        let realm = Realm::start(&["hive/localhost", "other/localhost", "app", "app/host"]).await;
+        let keytab = realm.keytab("hive/localhost");
+        let (node, line) = node(&realm, "hive/_HOST@EXAMPLE.COM", &keytab, &keytab);
+        let address = line.trim().strip_prefix("listening on ");
+        let address = address.unwrap_or_else(|| panic!("{line}"));
+        Self {
+            address: address.parse().unwrap(),
+            realm,
+            node,
+        }
+    }
+
+    fn url(&self, variables: &str) -> String {
+        format!(
+            "jdbc:hive2://localhost:{}/;{variables}",
+            self.address.port()
+        )
+    }
+
+    /// What our client says at a URL with these variables, as a principal whose keytab it has, or with no ticket.
+    async fn query(&self, principal: Option<&str>, variables: &str) -> String {
+        let mut client = self.realm.command(PEER);
+        client.args(["query", &self.url(variables)]);
+        let name = principal.unwrap_or("nobody").replace('/', "-");
+        client.env("KRB5CCNAME", self.realm.file(&format!("{name}.tickets")));
+        match principal {
+            Some(principal) => client.env("KRB5_CLIENT_KTNAME", self.realm.keytab(principal)),
+            None => client.env("KRB5_CLIENT_KTNAME", self.realm.file("nothing")),
+        };
+        let output = run(&mut client.into(), T).await.success();
+        output.stdout.trim().to_owned()
+    }
+
+    /// What the node answers to bytes.
+    async fn told(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        timeout(T, read).await.unwrap().unwrap();
+        answer
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        drop(self.node.stdin.take());
+        let _ = self.node.wait();
+    }
+}
+
+/// A node with these settings, and the first line that it says.
+fn node(realm: &Realm, principal: &str, keytab: &Path, environment: &Path) -> (Child, String) {
+    let settings = realm.file("node.conf");
+    let text = format!(
+        "hive.server2.thrift.bind.host = localhost\nhive.server2.authentication = KERBEROS\n\
+         hive.server2.authentication.kerberos.principal = {principal}\n\
+         hive.server2.authentication.kerberos.keytab = {}\nhadoop.proxyuser.app.users = king\n",
+        keytab.display()
+    );
+    std::fs::write(&settings, text).unwrap();
+    let mut command: Command = realm.command(PEER);
+    command
+        .arg("node")
+        .arg(&settings)
+        .env("KRB5_KTNAME", environment)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut node = command.spawn().unwrap();
+    let mut line = String::new();
+    let mut lines = BufReader::new(node.stdout.take().unwrap());
+    lines.read_line(&mut line).unwrap();
+    (node, line)
+}
+
+const OURS: &str = "principal=hive/_HOST@EXAMPLE.COM";
+
+#[tokio::test]
+async fn a_ticket_makes_the_session_of_its_user() {
+    let fixture = Fixture::start().await;
+    let app = async |variables: &str| fixture.query(Some("app"), variables).await;
+    assert_eq!(app(OURS).await, "app");
+    // From the tickets that are there now.
+    assert_eq!(app("principal=hive/localhost@EXAMPLE.COM").await, "app");
+    assert_eq!(fixture.query(Some("app/host"), OURS).await, "app");
+    let king = app(&format!("{OURS};hive.server2.proxy.user=king")).await;
+    assert_eq!(king, "king");
+    let queen = app(&format!("{OURS};hive.server2.proxy.user=queen")).await;
+    assert!(
+        queen.contains("Failed to validate proxy privilege of app for queen"),
+        "{queen}"
+    );
+}
+
+#[tokio::test]
+async fn who_has_no_ticket_for_this_node_is_told() {
+    let fixture = Fixture::start().await;
+    for (client, variables, said) in [
+        // The client's library.
+        (
+            None,
+            OURS,
+            &[
+                "no Kerberos login at localhost:",
+                "No Kerberos credentials available",
+                "kinit",
+            ][..],
+        ),
+        (
+            Some("app"),
+            "principal=nothing/_HOST@EXAMPLE.COM",
+            &[
+                "as the principal nothing/localhost@EXAMPLE.COM",
+                "not found in Kerberos database",
+            ],
+        ),
+        // The node.
+        (
+            Some("app"),
+            "principal=other/_HOST@EXAMPLE.COM",
+            &[
+                "refused the login of app@EXAMPLE.COM",
+                "this node is hive/localhost@EXAMPLE.COM",
+            ],
+        ),
+        (
+            Some("app"),
+            "user=app;password=x",
+            &[
+                "refused the login of app",
+                "PLAIN",
+                "this node wants Kerberos",
+            ],
+        ),
+        (Some("app"), "auth=noSasl", &["this node wants Kerberos"]),
+    ] {
+        let error = fixture.query(client, variables).await;
+        for words in said {
+            assert!(
+                error.starts_with("error: ") && error.contains(words),
+                "{variables}: {error}"
+            );
+        }
+    }
+    let start = b"\x01\0\0\0\x06GSSAPI";
+    for token in [
+        &b"\x02\0\0\0\0"[..],
+        b"\x02\0\0\0\x03abc",
+        b"\x05\0\0\0\x04\x01\0\0\0",
+    ] {
+        let answer = fixture.told(&[start, token].concat()).await;
+        let text = String::from_utf8_lossy(&answer[5..]);
+        assert!(answer[0] == 3 && text.starts_with("Kerberos: "), "{text}");
+    }
+    assert_eq!(fixture.query(Some("app"), OURS).await, "app");
+}
+
+/// The node's own library, and its settings.
+#[tokio::test]
+async fn a_node_without_its_key_does_not_start() {
+    let realm = Realm::start(&["hive/localhost"]).await;
+    let keytab = realm.keytab("hive/localhost");
+    let nothing = realm.file("nothing");
+    for (principal, keytab, environment, said) in [
+        (
+            "hive/elsewhere@EXAMPLE.COM",
+            &keytab,
+            &keytab,
+            "for the principal hive/elsewhere@EXAMPLE.COM",
+        ),
+        (
+            "hive/_HOST@EXAMPLE.COM",
+            &nothing,
+            &nothing,
+            "for the principal hive/localhost@EXAMPLE.COM",
+        ),
+        (
+            "hive/_HOST@EXAMPLE.COM",
+            &keytab,
+            &nothing,
+            "start this program with KRB5_KTNAME=",
+        ),
+    ] {
+        let (mut node, line) = node(&realm, principal, keytab, environment);
+        assert!(
+            line.starts_with("error: hive.server2.authentication = KERBEROS: "),
+            "{line}"
+        );
+        assert!(line.contains(said), "{line}");
+        node.wait().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn beeline_logs_in() {
+    let fixture = Fixture::start().await;
+    // It leaves the tickets in a file, as kinit does.
+    assert_eq!(fixture.query(Some("app"), OURS).await, "app");
+    let beeline = async |variables: &str| {
+        let tickets = fixture.realm.file("app.tickets");
+        let url = fixture.url(variables);
+        beeline_with_ticket(&url, "who am I", fixture.realm.config(), &tickets).await
+    };
+    let output = beeline(OURS).await.success();
+    assert_eq!(output.stdout, "user\napp\n", "{output}");
+    let king = beeline(&format!("{OURS};hive.server2.proxy.user=king")).await;
+    assert_eq!(king.success().stdout, "user\nking\n");
+    let other = beeline("principal=other/_HOST@EXAMPLE.COM").await;
+    assert!(
+        other
+            .stderr
+            .contains("this node is hive/localhost@EXAMPLE.COM"),
+        "{other}"
+    );
+}
