@@ -69,15 +69,17 @@ pub async fn beeline_with_ticket(url: &str, sql: &str, config: &Path, tickets: &
     let config = format!("-Djava.security.krb5.conf={}", config.display());
     java.args([&config, "-Djavax.security.auth.useSubjectCredsOnly=false"])
         .env("KRB5CCNAME", tickets);
-    beeline_on(java, &["--silent=true", "-u", url, "-e", sql]).await
+    // Among Spark's jars are those that Hive's driver needs for Kerberos alone.
+    let jars = setting("HS2_TEST_SPARK_JARS");
+    beeline_on(java, &jars, &["--silent=true", "-u", url, "-e", sql]).await
 }
 
 async fn beeline_with(arguments: &[&str]) -> Output {
-    beeline_on(Command::new("java"), arguments).await
+    beeline_on(Command::new("java"), &setting("HS2_TEST_JARS"), arguments).await
 }
 
-async fn beeline_on(mut command: Command, arguments: &[&str]) -> Output {
-    let jars = Path::new(&setting("HS2_TEST_JARS")).join("*");
+async fn beeline_on(mut command: Command, jars: &str, arguments: &[&str]) -> Output {
+    let jars = Path::new(jars).join("*");
     command
         .args([
             "-Xmx256m",

@@ -35,7 +35,7 @@ const OPENED: [&str; 13] = [
     "sun.util.calendar",
 ];
 
-/// A running Spark Thrift Server with SASL PLAIN that takes any password. It is killed when this value is dropped;
+/// A running Spark Thrift Server, with SASL PLAIN that takes any password unless its settings say else. It is killed when this value is dropped;
 /// the end of its log is shown if the test fails.
 #[derive(Debug)]
 pub struct SparkThriftServer {
@@ -47,9 +47,15 @@ pub struct SparkThriftServer {
 impl SparkThriftServer {
     /// Starts one with these settings of Spark; returns when it listens.
     pub async fn start(settings: &[(&str, &str)]) -> Self {
+        Self::start_in("", settings).await
+    }
+
+    /// Starts one with a system property of Java, as in `-Dname=value`.
+    pub async fn start_in(property: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let address = free_address();
         let mut child = command(folder.path(), address, settings)
+            .env("JAVA_TOOL_OPTIONS", property)
             .spawn()
             .expect("Java starts");
         let listens = wait::some(START_DEADLINE, async || {

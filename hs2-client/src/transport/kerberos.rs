@@ -131,7 +131,7 @@ impl Initiator {
                     .map_err(|_| Failed::Server("its offer of security layers is none"))?;
                 if !offer.offers_none() {
                     return Err(Failed::Server(
-                        "it insists on a security layer of SASL (hive.server2.thrift.sasl.qop), which this client has not; TLS is for that",
+                        "it insists on a security layer of SASL (hive.server2.thrift.sasl.qop), which this client does not have: TLS is for that",
                     ));
                 }
                 // Behind the choice there could be another name to act as: none, so the principal's own.

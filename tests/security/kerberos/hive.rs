@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use tests::command::run;
 use tests::peers::beeline_with_ticket;
+use tests::spark::SparkThriftServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::realm::Realm;
+use crate::server::path;
 
 const T: Duration = Duration::from_secs(60);
 const PEER: &str = env!("CARGO_BIN_EXE_kerberos-peer");
@@ -47,16 +49,7 @@ impl Fixture {
 
     /// What our client says at a URL with these variables, as a principal whose keytab it has, or with no ticket.
     async fn query(&self, principal: Option<&str>, variables: &str) -> String {
-        let mut client = self.realm.command(PEER);
-        client.args(["query", &self.url(variables)]);
-        let name = principal.unwrap_or("nobody").replace('/', "-");
-        client.env("KRB5CCNAME", self.realm.file(&format!("{name}.tickets")));
-        match principal {
-            Some(principal) => client.env("KRB5_CLIENT_KTNAME", self.realm.keytab(principal)),
-            None => client.env("KRB5_CLIENT_KTNAME", self.realm.file("nothing")),
-        };
-        let output = run(&mut client.into(), T).await.success();
-        output.stdout.trim().to_owned()
+        query(&self.realm, principal, &self.url(variables)).await
     }
 
     /// What the node answers to bytes.
@@ -75,6 +68,20 @@ impl Drop for Fixture {
         drop(self.node.stdin.take());
         let _ = self.node.wait();
     }
+}
+
+/// What our client says at a URL.
+async fn query(realm: &Realm, principal: Option<&str>, url: &str) -> String {
+    let mut client = realm.command(PEER);
+    client.args(["query", url]);
+    let name = principal.unwrap_or("nobody").replace('/', "-");
+    client.env("KRB5CCNAME", realm.file(&format!("{name}.tickets")));
+    match principal {
+        Some(principal) => client.env("KRB5_CLIENT_KTNAME", realm.keytab(principal)),
+        None => client.env("KRB5_CLIENT_KTNAME", realm.file("nothing")),
+    };
+    let output = run(&mut client.into(), T).await.success();
+    output.stdout.trim().to_owned()
 }
 
 /// A node with these settings, and the first line that it says.
@@ -111,6 +118,10 @@ async fn a_ticket_makes_the_session_of_its_user() {
     // From the tickets that are there now.
     assert_eq!(app("principal=hive/localhost@EXAMPLE.COM").await, "app");
     assert_eq!(fixture.query(Some("app/host"), OURS).await, "app");
+    // More than there are threads that check.
+    let many = (0..12).map(|_| fixture.query(Some("app"), OURS));
+    let many = futures::future::join_all(many).await;
+    assert!(many.iter().all(|user| user == "app"), "{many:?}");
     let king = app(&format!("{OURS};hive.server2.proxy.user=king")).await;
     assert_eq!(king, "king");
     let queen = app(&format!("{OURS};hive.server2.proxy.user=queen")).await;
@@ -183,6 +194,31 @@ async fn who_has_no_ticket_for_this_node_is_told() {
     assert_eq!(fixture.query(Some("app"), OURS).await, "app");
 }
 
+#[tokio::test]
+async fn a_server_that_proves_nothing_is_not_believed() {
+    let realm = Realm::start(&["hive/localhost", "app"]).await;
+    for (answer, said) in [
+        (&b"\x05\0\0\0\0"[..], "before it has proven who it is"),
+        (b"\x02\0\0\0\x03abc", "no Kerberos login at localhost:"),
+        (b"\x02\0\0\0\0", "no Kerberos login at localhost:"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(answer).await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        });
+        let url = format!("jdbc:hive2://localhost:{port}/;{OURS}");
+        let error = query(&realm, Some("app"), &url).await;
+        assert!(
+            error.starts_with("error: ") && error.contains(said),
+            "{error}"
+        );
+        timeout(T, server).await.unwrap().unwrap();
+    }
+}
+
 /// The node's own library, and its settings.
 #[tokio::test]
 async fn a_node_without_its_key_does_not_start() {
@@ -227,7 +263,13 @@ async fn beeline_logs_in() {
     let beeline = async |variables: &str| {
         let tickets = fixture.realm.file("app.tickets");
         let url = fixture.url(variables);
-        beeline_with_ticket(&url, "who am I", fixture.realm.config(), &tickets).await
+        beeline_with_ticket(
+            &url,
+            "SELECT current_user() AS user",
+            fixture.realm.config(),
+            &tickets,
+        )
+        .await
     };
     let output = beeline(OURS).await.success();
     assert_eq!(output.stdout, "user\napp\n", "{output}");
@@ -240,4 +282,27 @@ async fn beeline_logs_in() {
             .contains("this node is hive/localhost@EXAMPLE.COM"),
         "{other}"
     );
+}
+
+/// Here Java is the server: a HiveServer2 that nobody here wrote.
+#[tokio::test]
+async fn a_spark_thrift_server_takes_our_ticket() {
+    let realm = Realm::start(&["hive/localhost", "app"]).await;
+    let keytab = realm.keytab("hive/localhost");
+    let property = format!("-Djava.security.krb5.conf={}", path(realm.config()));
+    let settings = [
+        ("spark.hadoop.hadoop.security.authentication", "kerberos"),
+        ("spark.hadoop.hive.server2.authentication", "KERBEROS"),
+        (
+            "spark.hadoop.hive.server2.authentication.kerberos.principal",
+            "hive/localhost@EXAMPLE.COM",
+        ),
+        (
+            "spark.hadoop.hive.server2.authentication.kerberos.keytab",
+            path(&keytab),
+        ),
+    ];
+    let spark = SparkThriftServer::start_in(&property, &settings).await;
+    let url = format!("jdbc:hive2://localhost:{}/;{OURS}", spark.address().port());
+    assert_eq!(query(&realm, Some("app"), &url).await, "app");
 }

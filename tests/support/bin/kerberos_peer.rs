@@ -50,7 +50,7 @@ async fn node(settings: &Path) {
 
 async fn query(url: &str) -> Result<String, Error> {
     let session = connect(url, &ConnectOptions::default(), &SessionOptions::default()).await?;
-    let mut rows = session.query("who am I").await?;
+    let mut rows = session.query("SELECT current_user() AS user").await?;
     let batch = rows.next().await?.unwrap();
     let names = batch.column(0).as_any().downcast_ref::<StringArray>();
     Ok(names.unwrap().value(0).to_owned())
