@@ -53,7 +53,12 @@ enum Failed {
 
 impl From<libgssapi::error::Error> for Failed {
     fn from(error: libgssapi::error::Error) -> Self {
-        Self::Library(error.to_string())
+        let text = error.to_string();
+        // What says nothing is left out.
+        let said = text
+            .strip_prefix("Unspecified GSS failure.  Minor code may provide more information (")
+            .and_then(|rest| rest.strip_suffix(')'));
+        Self::Library(said.unwrap_or(&text).to_owned())
     }
 }
 

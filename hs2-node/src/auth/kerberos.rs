@@ -83,6 +83,11 @@ impl Kerberos {
         })
     }
 
+    /// What a client has to ask for a ticket to.
+    pub(super) fn principal(&self) -> &str {
+        &self.principal
+    }
+
     /// Begins a login; in a build without Kerberos there is none.
     pub(super) fn accept(self: &Arc<Self>) -> Option<Acceptor> {
         let context = ServerCtx::new(Some(self.credentials.clone()));
@@ -210,8 +215,14 @@ impl Acceptor {
 
     /// The library's words, which it has for the thread that failed.
     fn failed(&self, error: &libgssapi::error::Error) -> KerberosError {
+        let text = error.to_string();
+        // What says nothing is left out.
+        let said = text
+            .strip_prefix("Unspecified GSS failure.  Minor code may provide more information (")
+            .and_then(|rest| rest.strip_suffix(')'));
         refused(&format!(
-            "Kerberos: {error}; this node is {}",
+            "Kerberos: {}; this node is {}",
+            said.unwrap_or(&text),
             self.kerberos.principal
         ))
     }

@@ -139,16 +139,18 @@ impl Logins {
     }
 
     /// What a client has to bring where it has to bring something: for one that brings nothing.
-    pub(crate) const fn wanted(&self) -> Option<&'static str> {
-        match self.method {
-            Method::None => None,
-            Method::Passwords(_) => Some(
-                "this node checks passwords: connect with user and password, and without auth=noSasl",
+    pub(crate) fn wanted(&self) -> Option<String> {
+        let (wants, how) = match &self.method {
+            Method::None => return None,
+            Method::Passwords(_) => ("checks passwords", "user and password".to_owned()),
+            Method::Kerberos(kerberos) => (
+                "wants Kerberos",
+                format!("principal={}", kerberos.principal()),
             ),
-            Method::Kerberos(_) => Some(
-                "this node wants Kerberos: connect with principal=hive/_HOST@REALM, the node's own, and without auth=noSasl",
-            ),
-        }
+        };
+        Some(format!(
+            "this node {wants}: connect with {how}, and without auth=noSasl"
+        ))
     }
 
     /// The SASL mechanism by which clients log in.

@@ -176,8 +176,7 @@ impl Connection<'_> {
         };
         match FirstByte::of(byte) {
             FirstByte::Thrift => {
-                let wanted = self.port.logins.wanted();
-                let refusal = refusal.or_else(|| wanted.map(str::to_owned));
+                let refusal = refusal.or_else(|| self.port.logins.wanted());
                 if let Some(text) = refusal {
                     return Ok(Some(Login::Refused(text)));
                 }

@@ -171,7 +171,11 @@ async fn who_has_no_ticket_for_this_node_is_told() {
                 "this node wants Kerberos",
             ],
         ),
-        (Some("app"), "auth=noSasl", &["this node wants Kerberos"]),
+        (
+            Some("app"),
+            "auth=noSasl",
+            &["connect with principal=hive/localhost@EXAMPLE.COM"],
+        ),
     ] {
         let error = fixture.query(client, variables).await;
         for words in said {
