@@ -362,7 +362,7 @@ mod tests {
 
     #[cfg(feature = "gssapi")]
     #[test]
-    fn a_principal_goes_before_user_and_password() {
+    fn kerberos_goes_before_user_and_password() {
         let kerberos = Auth::Kerberos {
             principal: "hive/_HOST@R".into(),
         };

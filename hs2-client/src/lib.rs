@@ -26,7 +26,8 @@
 //!   the next server, before any statement.
 //!
 //! # What it does not do
-//! Kerberos, delegation tokens, and certificates of the client's own by URL. Asking for one of them is [`Error::Unsupported`].
+//! Delegation tokens, Kerberos by HTTP, messages wrapped by SASL, and certificates of the client's own by URL. Asking for one
+//! of them is [`Error::Unsupported`], and so is Kerberos without the feature `gssapi`.
 #![cfg_attr(
     not(test),
     deny(clippy::indexing_slicing, clippy::expect_used, clippy::panic)
