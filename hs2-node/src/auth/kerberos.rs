@@ -190,14 +190,12 @@ impl Acceptor {
                 if !choice.authzid.is_empty() && choice.authzid != principal {
                     return Err(refused(&format!(
                         "Kerberos: {principal} may not act as {}: set the session's hive.server2.proxy.user",
-                        choice.authzid.escape_debug()
+                        choice.authzid
                     )));
                 }
                 let user = short_name(&principal, &self.kerberos.realm);
                 user.map(|user| Answer::Known(user.to_owned()))
-                    .map_err(|reason| {
-                        refused(&format!("Kerberos: {} {reason}", principal.escape_debug()))
-                    })
+                    .map_err(|reason| refused(&format!("Kerberos: {} {reason}", principal)))
             }
             State::Seen(_) | State::Over => Err(refused(
                 "Kerberos: the client sent a token when none was due",
@@ -228,8 +226,9 @@ impl Acceptor {
     }
 }
 
+/// Names out of a ticket that nobody has checked may be in the text: it stays on one line.
 fn refused(text: &str) -> KerberosError {
-    KerberosError::Refused(text.to_owned())
+    KerberosError::Refused(text.replace(char::is_control, "?"))
 }
 
 /// The user that a principal is, by Hadoop's DEFAULT rule of auth_to_local: the first part, if the realm is the own.

@@ -1,17 +1,18 @@
 //! A node with a principal of its own, and who is let in.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use tests::command::run;
 use tests::peers::beeline_with_ticket;
 use tests::spark::SparkThriftServer;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
+use zk_server::{Server, ServerOptions};
 
 use super::realm::Realm;
 use crate::server::path;
@@ -22,21 +23,27 @@ const PEER: &str = env!("CARGO_BIN_EXE_kerberos-peer");
 /// A realm with a node in it, `hive/localhost`.
 struct Fixture {
     realm: Realm,
-    node: Child,
+    _node: Child,
     address: SocketAddr,
 }
 
 impl Fixture {
     async fn start() -> Self {
+        Self::with("").await
+    }
+
+    /// With more settings of the node.
+    async fn with(settings: &str) -> Self {
         let realm = Realm::start(&["hive/localhost", "other/localhost", "app", "app/host"]).await;
         let keytab = realm.keytab("hive/localhost");
-        let (node, line) = node(&realm, "hive/_HOST@EXAMPLE.COM", &keytab, &keytab);
-        let address = line.trim().strip_prefix("listening on ");
+        let settings = format!("{}{settings}", kerberos("hive/_HOST@EXAMPLE.COM", &keytab));
+        let (node, line) = node(&realm, &settings, &keytab).await;
+        let address = line.strip_prefix("listening on ");
         let address = address.unwrap_or_else(|| panic!("{line}"));
         Self {
             address: address.parse().unwrap(),
             realm,
-            node,
+            _node: node,
         }
     }
 
@@ -63,13 +70,6 @@ impl Fixture {
     }
 }
 
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        drop(self.node.stdin.take());
-        let _ = self.node.wait();
-    }
-}
-
 /// What our client says at a URL.
 async fn query(realm: &Realm, principal: Option<&str>, url: &str) -> String {
     let mut client = realm.command(PEER);
@@ -84,31 +84,36 @@ async fn query(realm: &Realm, principal: Option<&str>, url: &str) -> String {
     output.stdout.trim().to_owned()
 }
 
-/// A node with these settings, and the first line that it says.
-fn node(realm: &Realm, principal: &str, keytab: &Path, environment: &Path) -> (Child, String) {
-    let settings = realm.file("node.conf");
-    let text = format!(
+/// The settings of a node that is this principal.
+fn kerberos(principal: &str, keytab: &Path) -> String {
+    format!(
         "hive.server2.thrift.bind.host = localhost\nhive.server2.authentication = KERBEROS\n\
          hive.server2.authentication.kerberos.principal = {principal}\n\
          hive.server2.authentication.kerberos.keytab = {}\nhadoop.proxyuser.app.users = king\n",
         keytab.display()
-    );
-    std::fs::write(&settings, text).unwrap();
-    let mut command: Command = realm.command(PEER);
+    )
+}
+
+/// A node with these settings and a keytab in its environment, and the first line that it says.
+async fn node(realm: &Realm, settings: &str, keytab: &Path) -> (Child, String) {
+    let file = realm.file("node.conf");
+    std::fs::write(&file, settings).unwrap();
+    let mut command = Command::from(realm.command(PEER));
     command
         .arg("node")
-        .arg(&settings)
-        .env("KRB5_KTNAME", environment)
+        .arg(&file)
+        .env("KRB5_KTNAME", keytab)
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
     let mut node = command.spawn().unwrap();
-    let mut line = String::new();
-    let mut lines = BufReader::new(node.stdout.take().unwrap());
-    lines.read_line(&mut line).unwrap();
-    (node, line)
+    let mut lines = BufReader::new(node.stdout.take().unwrap()).lines();
+    let line = timeout(T, lines.next_line()).await.unwrap().unwrap();
+    (node, line.unwrap_or_default())
 }
 
 const OURS: &str = "principal=hive/_HOST@EXAMPLE.COM";
+const USER: &str = "SELECT current_user() AS user";
 
 #[tokio::test]
 async fn a_ticket_makes_the_session_of_its_user() {
@@ -249,13 +254,9 @@ async fn a_node_without_its_key_does_not_start() {
             "start this program with KRB5_KTNAME=",
         ),
     ] {
-        let (mut node, line) = node(&realm, principal, keytab, environment);
-        assert!(
-            line.starts_with("error: hive.server2.authentication = KERBEROS: "),
-            "{line}"
-        );
-        assert!(line.contains(said), "{line}");
-        node.wait().unwrap();
+        let (_node, line) = node(&realm, &kerberos(principal, keytab), environment).await;
+        let method = "error: hive.server2.authentication = KERBEROS: ";
+        assert!(line.starts_with(method) && line.contains(said), "{line}");
     }
 }
 
@@ -286,6 +287,27 @@ async fn beeline_logs_in() {
             .contains("this node is hive/localhost@EXAMPLE.COM"),
         "{other}"
     );
+}
+
+/// The principal is among what the node publishes.
+#[tokio::test]
+async fn clients_need_to_know_the_zookeeper_only() {
+    let zookeeper = Server::start("127.0.0.1:0", ServerOptions::default());
+    let zookeeper = zookeeper.await.unwrap();
+    let fixture = Fixture::with(&format!(
+        "hive.server2.support.dynamic.service.discovery = true\nhive.zookeeper.quorum = {}\n\
+         hive.server2.zookeeper.publish.configs = true\n",
+        zookeeper.local_addr()
+    ))
+    .await;
+    let url = format!(
+        "jdbc:hive2://{}/;serviceDiscoveryMode=zooKeeper;zooKeeperNamespace=hiveserver2",
+        zookeeper.local_addr()
+    );
+    assert_eq!(query(&fixture.realm, Some("app"), &url).await, "app");
+    let tickets = fixture.realm.file("app.tickets");
+    let output = beeline_with_ticket(&url, USER, fixture.realm.config(), &tickets).await;
+    assert_eq!(output.success().stdout, "user\napp\n");
 }
 
 /// Here Java is the server: a HiveServer2 that nobody here wrote.

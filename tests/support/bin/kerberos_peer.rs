@@ -1,5 +1,5 @@
 //! `kerberos-peer node FILE`: a node with these settings that answers every statement with the name of its user; it says
-//! `listening on HOST:PORT` and ends with its standard input. `kerberos-peer query URL`: our client, which prints that name,
+//! `listening on HOST:PORT`, once it is registered if it is to be, and ends with its standard input. `kerberos-peer query URL`: our client, which prints that name,
 //! or the error.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // It belongs to a test.
 
@@ -38,8 +38,12 @@ async fn node(settings: &Path) {
     let results = tempfile::tempdir().unwrap();
     config.port = 0;
     config.scratch = Some(results.path().to_owned());
+    let registers = config.discovery;
     match Node::start(config, "1.0", Arc::new(WhoAmI)).await {
-        Ok(node) => {
+        Ok(mut node) => {
+            if registers {
+                node.register().await.unwrap();
+            }
             println!("listening on {}", node.address());
             let end = || std::io::stdin().read_to_end(&mut Vec::new());
             tokio::task::spawn_blocking(end).await.unwrap().unwrap();
