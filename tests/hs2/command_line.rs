@@ -141,6 +141,21 @@ async fn a_setting_without_meaning_is_named_with_its_line() {
     one_line(&output);
 }
 
+/// The program begins anew, with the keytab where the Kerberos library looks for it; the tests' build has no such library.
+#[tokio::test]
+async fn kerberos_without_its_feature_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("hive.conf");
+    let settings = "hive.server2.authentication = KERBEROS\n\
+        hive.server2.authentication.kerberos.keytab = /nonexistent/keytab\n";
+    std::fs::write(&config, settings).unwrap();
+    let config = config.to_str().unwrap();
+    let serve = ["serve", "--bind", "127.0.0.1:0", "--config", config];
+    let output = hs2_node(&serve).await.exit(1);
+    assert!(output.stderr.contains("its feature gssapi"), "{output}");
+    one_line(&output);
+}
+
 #[tokio::test]
 async fn a_missing_namespace_names_those_beside_it() {
     let zookeeper = SharedZooKeeper::get().await;
