@@ -16,8 +16,8 @@ use discovery::{Discovery, JdbcUrl};
 /// # Errors
 /// [`Error::AllFailed`] names every server that was tried through ZooKeeper and why it could not be used;
 /// [`Error::LoginRefused`] as soon as one refuses; [`Error::Discovery`] when there was none to try;
-/// [`Error::Url`], and [`Error::Unsupported`] for what this client, or this build of it, does not do. For a direct URL the error is
-/// that of its server.
+/// [`Error::Url`], and [`Error::Unsupported`] for what this client, or this build of it, does not do. For a direct URL the
+/// error is that of its server.
 ///
 /// # Cancel safety
 /// Safe: what was begun ends.

@@ -35,8 +35,8 @@ const OPENED: [&str; 13] = [
     "sun.util.calendar",
 ];
 
-/// A running Spark Thrift Server, with SASL PLAIN that takes any password unless its settings say else. It is killed when this value is dropped;
-/// the end of its log is shown if the test fails.
+/// A running Spark Thrift Server, with SASL PLAIN that takes any password unless its settings say else. It is killed when
+/// this value is dropped; the end of its log is shown if the test fails.
 #[derive(Debug)]
 pub struct SparkThriftServer {
     address: SocketAddr,

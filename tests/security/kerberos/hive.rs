@@ -122,6 +122,8 @@ async fn a_ticket_makes_the_session_of_its_user() {
     assert_eq!(app(OURS).await, "app");
     // From the tickets that are there now.
     assert_eq!(app("principal=hive/localhost@EXAMPLE.COM").await, "app");
+    // The node finds a new key by itself.
+    fixture.realm.new_key("hive/localhost");
     assert_eq!(fixture.query(Some("app/host"), OURS).await, "app");
     // More than there are threads that check.
     let many = (0..12).map(|_| fixture.query(Some("app"), OURS));

@@ -60,11 +60,7 @@ impl Realm {
                 "kadmin.local",
                 &["-q", &format!("addprinc -randkey {name}")],
             );
-            let keytab = realm.keytab(name);
-            realm.run(
-                "kadmin.local",
-                &["-q", &format!("ktadd -k {} {name}", path(&keytab))],
-            );
+            realm.new_key(name);
         }
         // The shell ends it at the end of its standard input, which comes even when a test is killed.
         let mut kdc = realm.command("sh");
@@ -93,6 +89,13 @@ impl Realm {
     /// The keytab of a principal.
     pub(super) fn keytab(&self, name: &str) -> PathBuf {
         self.file(&format!("{}.keytab", name.replace('/', "-")))
+    }
+
+    /// Changes the key of a principal; its keytab has the new one beside the old.
+    pub(super) fn new_key(&self, name: &str) {
+        let keytab = self.keytab(name);
+        let order = format!("ktadd -k {} {name}", path(&keytab));
+        self.run("kadmin.local", &["-q", &order]);
     }
 
     /// A program that lives in this realm.

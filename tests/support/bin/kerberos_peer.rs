@@ -1,6 +1,8 @@
-//! `kerberos-peer node FILE`: a node with these settings that answers every statement with the name of its user; it says
-//! `listening on HOST:PORT`, once it is registered if it is to be, and ends with its standard input. `kerberos-peer query URL`: our client, which prints that name,
-//! or the error.
+//! Lives in a realm, which the Kerberos library takes from the environment.
+//!
+//! - `kerberos-peer node FILE`: a node with these settings that answers every statement with the name of its user. It says
+//!   `listening on HOST:PORT`, once it is registered if it is to be, and ends with its standard input.
+//! - `kerberos-peer query URL`: our client, which prints that name, or the error.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // It belongs to a test.
 
 use std::collections::BTreeMap;
