@@ -69,7 +69,10 @@ async fn a_url_is_explained_and_leads_to_a_registered_node() {
     let fleet = Fleet::new(zookeeper.connect_string()).await;
     let url = format!("{};user=me;password=x1y2", fleet.url());
     let empty = hs2_node(&["url", &url]).await.exit(1);
-    assert!(empty.stderr.contains("does not exist in ZooKeeper"), "{empty}");
+    assert!(
+        empty.stderr.contains("does not exist in ZooKeeper"),
+        "{empty}"
+    );
     let node = fleet.node("1.0").start().await;
     let output = hs2_node(&["url", &url]).await.success();
     let reaches = format!(

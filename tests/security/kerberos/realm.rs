@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tests::wait;
+use tests::{free_address, wait};
 
-use crate::server::{free_address, path};
+use crate::server::path;
 
 const T: Duration = Duration::from_secs(20);
 
