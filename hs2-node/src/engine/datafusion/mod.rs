@@ -36,13 +36,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::execution::FunctionRegistry;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::prelude::SessionConfig;
 
+use self::functions::registry::Registry;
 use self::memory::Memory;
 use self::operators::HiveOperators;
 use self::runtime::QueryRuntime;
@@ -56,18 +56,6 @@ const BATCH_ROWS: usize = 8192;
 /// A sort keeps this part of the memory, and 10 MiB at most, so that it can merge what it has spilled. Small sorts take
 /// it too, and there may be many of them.
 const SORT_MERGE_PART: usize = 128;
-
-/// Functions of Spark that are Hive's too, and that DataFusion has not or has otherwise.
-const SPARKS: [&str; 8] = [
-    "base64",
-    "bitwise_not",
-    "crc32",
-    "sha1",
-    "sha2",
-    "soundex",
-    "unbase64",
-    "unhex",
-];
 
 /// How to build a [`DataFusionEngine`].
 #[derive(Debug, Clone)]
@@ -115,6 +103,7 @@ pub(crate) struct Shared {
     /// What each statement's state is copied from.
     state: SessionState,
     operators: Arc<HiveOperators>,
+    functions: Registry,
     memory: Arc<Memory>,
     runtime: QueryRuntime,
     // Removed with its files when the engine goes, or by the next one when its process was killed.
@@ -147,13 +136,14 @@ impl DataFusionEngine {
             .build_arc()
             .map_err(|e| error::from_running(&e))?;
         let builder = SessionStateBuilder::new().with_runtime_env(environment);
-        let (state, operators) = state(builder, options).map_err(|e| error::from_running(&e))?;
+        let (state, operators) = state(builder, options);
         let runtime = QueryRuntime::new(options.target_partitions)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 warehouse,
                 state,
                 operators,
+                functions: Registry::default(),
                 memory,
                 runtime,
                 _spill: spill,
@@ -197,7 +187,7 @@ impl Engine for DataFusionEngine {
 fn state(
     builder: SessionStateBuilder,
     engine: &DataFusionOptions,
-) -> Result<(SessionState, Arc<HiveOperators>), datafusion::error::DataFusionError> {
+) -> (SessionState, Arc<HiveOperators>) {
     let mut config = SessionConfig::new()
         .with_batch_size(BATCH_ROWS)
         .with_target_partitions(engine.target_partitions.max(1))
@@ -215,25 +205,13 @@ fn state(
     options.execution.parquet.schema_force_view_types = false;
     // Rows of a scan keep the order of its files.
     options.optimizer.enable_round_robin_repartition = false;
-    let mut state = builder.with_config(config).with_default_features().build();
-    let spark = datafusion_spark::all_default_scalar_functions()
-        .into_iter()
-        .filter(|f| SPARKS.contains(&f.name()));
-    let ours = functions::udfs().into_iter().map(Arc::new);
-    for function in spark.chain(ours) {
-        state.register_udf(function)?;
-    }
-    for function in datafusion_spark::all_default_aggregate_functions() {
-        if matches!(function.name(), "collect_list" | "collect_set") {
-            state.register_udaf(function)?;
-        }
-    }
-    let concat = state.udf("hive concat")?;
-    let operators = Arc::new(HiveOperators::new(concat));
+    let operators = Arc::new(HiveOperators::new());
     let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::clone(&operators) as _];
-    planners.extend(state.expr_planners().iter().cloned());
-    let state = SessionStateBuilder::new_from_existing(state)
+    planners.extend(SessionStateDefaults::default_expr_planners());
+    // Without functions, which are looked up in ours: each statement copies the state.
+    let state = builder
+        .with_config(config)
         .with_expr_planners(planners)
         .build();
-    Ok((state, operators))
+    (state, operators)
 }

@@ -13,13 +13,14 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use super::error;
 use super::functions::arithmetic::{Arithmetic, Operator as Arith, decimal_of};
 use super::functions::cast::HiveCast;
-use super::functions::text;
+use super::functions::{strings, text};
 use super::sql::types::{DECIMAL_DIGITS_MAX, HiveType};
 
 /// The planner of operators.
 #[derive(Debug)]
 pub(crate) struct HiveOperators {
     cast: Arc<ScalarUDF>,
+    /// `||`.
     concat: Arc<ScalarUDF>,
 }
 
@@ -109,11 +110,10 @@ fn common_number(left: &HiveType, right: &HiveType) -> Option<HiveType> {
 }
 
 impl HiveOperators {
-    /// The planner; `concat` is our own `||`.
-    pub(crate) fn new(concat: Arc<ScalarUDF>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             cast: Arc::new(HiveCast::udf()),
-            concat,
+            concat: Arc::new(strings::concat()),
         }
     }
 

@@ -16,6 +16,7 @@ use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 
 use super::functions::range;
+use super::functions::registry::Registry;
 use super::lateral::LateralViews;
 
 /// Tables by database and name.
@@ -25,9 +26,15 @@ pub(crate) type Tables = HashMap<(String, String), Arc<dyn TableSource>>;
 ///
 /// # Errors
 /// Whatever DataFusion's planner finds.
-pub(crate) fn plan(state: &SessionState, tables: &Tables, query: Query) -> Result<LogicalPlan> {
+pub(crate) fn plan(
+    state: &SessionState,
+    functions: &Registry,
+    tables: &Tables,
+    query: Query,
+) -> Result<LogicalPlan> {
     let planner = Planner {
         state,
+        functions,
         tables,
         relations: [Arc::new(LateralViews)],
     };
@@ -36,6 +43,7 @@ pub(crate) fn plan(state: &SessionState, tables: &Tables, query: Query) -> Resul
 
 struct Planner<'a> {
     state: &'a SessionState,
+    functions: &'a Registry,
     tables: &'a Tables,
     relations: [Arc<dyn RelationPlanner>; 1],
 }
@@ -78,7 +86,7 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.state.scalar_functions().get(name).cloned()
+        self.functions.scalar(name, self.options())
     }
 
     fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {
@@ -86,11 +94,11 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.state.aggregate_functions().get(name).cloned()
+        self.functions.aggregate(name)
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        self.state.window_functions().get(name).cloned()
+        self.functions.window(name)
     }
 
     fn get_variable_type(&self, _: &[String]) -> Option<DataType> {

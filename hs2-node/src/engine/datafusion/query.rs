@@ -220,8 +220,8 @@ impl<'a> QueryPlanner<'a> {
             };
             sources.insert(key, source);
         }
-        let plan =
-            planner::plan(&self.state, &sources, query).map_err(|e| self.planning_error(&e))?;
+        let plan = planner::plan(&self.state, &self.shared.functions, &sources, query)
+            .map_err(|e| self.planning_error(&e))?;
         check::size(&plan).map_err(|e| self.planning_error(&e))?;
         let plan =
             check::convert(plan, &self.shared.operators).map_err(|e| self.planning_error(&e))?;

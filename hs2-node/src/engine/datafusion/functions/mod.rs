@@ -16,6 +16,7 @@ pub(crate) mod numbers;
 pub(crate) mod pattern;
 pub(crate) mod range;
 pub(crate) mod regexp;
+pub(crate) mod registry;
 pub(crate) mod strings;
 pub(crate) mod text;
 pub(crate) mod time_pattern;

@@ -12,6 +12,16 @@ use super::udf::{Args, Fixed};
 /// The most bytes that `repeat`, `space` or a pad make of one batch of rows.
 const LENGTH_MAX: usize = 256 << 20;
 
+/// `concat`, and the operator `||`.
+pub(crate) fn concat() -> ScalarUDF {
+    let texts = TypeSignature::Variadic(vec![DataType::Utf8]);
+    Fixed::with_shape("hive concat", texts, DataType::Utf8, |a| {
+        strings(a, |a, i, out| {
+            (0..a.len()).try_for_each(|k| push(out, a.strings(k).get(i)?))
+        })
+    })
+}
+
 /// All of them.
 pub(crate) fn udfs() -> Vec<ScalarUDF> {
     use DataType::{Int32, Utf8};
@@ -171,16 +181,7 @@ pub(crate) fn udfs() -> Vec<ScalarUDF> {
         Fixed::udf("hive rpad", &[&[Utf8, Int32, Utf8]], Utf8, |a| {
             pad(a, false)
         }),
-        Fixed::with_shape(
-            "hive concat",
-            TypeSignature::Variadic(vec![Utf8]),
-            Utf8,
-            |a| {
-                strings(a, |a, i, out| {
-                    (0..a.len()).try_for_each(|k| push(out, a.strings(k).get(i)?))
-                })
-            },
-        ),
+        concat(),
         Fixed::with_shape(
             "hive concat_ws",
             TypeSignature::Variadic(vec![Utf8]),
