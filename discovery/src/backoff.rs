@@ -27,10 +27,16 @@ impl Backoff {
     }
 
     fn next(&mut self) -> Duration {
-        let longest = MIN.saturating_mul(2_u32.saturating_pow(self.failures));
+        let pause = pause_after(self.failures, MIN, MAX);
         self.failures = self.failures.saturating_add(1);
-        longest.min(MAX).mul_f64(0.5 + fastrand::f64() / 2.0)
+        pause
     }
+}
+
+/// A pause from half of `first` to `first`, doubled by each of the failures before it, up to `longest`.
+pub(crate) fn pause_after(failures_before: u32, first: Duration, longest: Duration) -> Duration {
+    let pause = first.saturating_mul(2_u32.saturating_pow(failures_before));
+    pause.min(longest).mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@
 //! With it come those who meet in ZooKeeper:
 //!
 //! - `Registration` keeps an instance on the list, and `deregister` takes a whole version off it;
-//! - `resolve`, `Candidates` and `list` read the list once; `View` keeps it up to date.
+//! - `resolve`, `Candidates` and `list` read the list once;
+//! - `View` keeps it up to date, for programs that stay, and `Picker` chooses from it.
 //!
 //! Each runs on the tokio runtime that it is called from and opens a session of its own. One-shot
 //! operations have one deadline, `Ensemble::with_timeout`, and repeat what a lost connection has
@@ -55,6 +56,8 @@ mod error;
 mod instance;
 mod jdbc_url;
 mod namespace;
+#[cfg(feature = "zookeeper")]
+mod pick;
 mod published;
 #[cfg(feature = "zookeeper")]
 mod registration;
@@ -77,6 +80,8 @@ pub use jdbc_url::{
     ZOOKEEPER_PORT,
 };
 pub use namespace::Namespace;
+#[cfg(feature = "zookeeper")]
+pub use pick::{Failure, Pick, PickError, Picker, Strategy, Walk};
 pub use published::{DATA_BYTES_MAX, InstanceData, Published, TransportMode};
 #[cfg(feature = "zookeeper")]
 pub use registration::{
@@ -85,7 +90,7 @@ pub use registration::{
 #[cfg(feature = "zookeeper")]
 pub use resolve::{Candidates, Instance, Listing, ResolveError, list, resolve};
 #[cfg(feature = "zookeeper")]
-pub use view::{Snapshot, View};
+pub use view::{Change, Changes, Snapshot, View};
 #[cfg(feature = "zookeeper")]
 pub use zk_client;
 

@@ -74,7 +74,7 @@ pub enum ResolveError {
     },
 }
 
-fn others_text(others: usize) -> String {
+pub(crate) fn others_text(others: usize) -> String {
     match others {
         0 => String::new(),
         1 => " (its one child is something else)".to_owned(),

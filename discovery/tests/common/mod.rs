@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use discovery::{
     DeregisteredBy, Endpoint, Ensemble, InstanceData, Namespace, NewInstance, RegisterError,
-    Registration, RegistrationState,
+    Registration, RegistrationState, View,
 };
 use tokio::sync::watch;
 use zk_client::{Client, ConnectOptions, CreateMode, SessionId, path};
@@ -61,6 +61,18 @@ pub async fn register(servers: &str) -> Registration {
 pub async fn try_register(ensemble: &Ensemble) -> Result<Registration, RegisterError> {
     let instance = instance("h:10000", "1.0");
     Registration::register(ensemble, &namespace("hs2"), &instance).await
+}
+
+/// A view of `/hs2`.
+pub async fn view(servers: &str) -> View {
+    let view = View::open(&ensemble(servers), &namespace("hs2")).await;
+    view.unwrap()
+}
+
+/// As [`view`], with what the instances publish.
+pub async fn view_with_data(servers: &str) -> View {
+    let view = View::open_with_data(&ensemble(servers), &namespace("hs2")).await;
+    view.unwrap()
 }
 
 /// Somebody else, who looks at `/hs2` and meddles with it.
