@@ -26,9 +26,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         None => Namespace::default(),
     };
     let view = View::open(&Ensemble::new(&servers)?, &namespace).await?;
-    let (mut changes, picker) = (view.changes(), Picker::new(&view, Strategy::Random));
+    let (mut changes, mut picker) = (view.changes(), Picker::new(&view, Strategy::Random));
     loop {
-        tell(&mut changes, &picker).await;
+        tell(&mut changes, &mut picker).await;
     }
 }
 
@@ -39,8 +39,8 @@ async fn demonstrate() -> Result<(), Box<dyn Error>> {
         Namespace::default(),
     );
     let view = View::open(&ensemble, &namespace).await?;
-    let (mut changes, picker) = (view.changes(), Picker::new(&view, Strategy::Random));
-    tell(&mut changes, &picker).await;
+    let (mut changes, mut picker) = (view.changes(), Picker::new(&view, Strategy::Random));
+    tell(&mut changes, &mut picker).await;
 
     let endpoint = Endpoint::new("127.0.0.1", 10000)?;
     let instance = NewInstance {
@@ -49,14 +49,14 @@ async fn demonstrate() -> Result<(), Box<dyn Error>> {
         version: "4.0.1".to_owned(),
     };
     let registration = Registration::register(&ensemble, &namespace, &instance).await?;
-    tell(&mut changes, &picker).await;
+    tell(&mut changes, &mut picker).await;
     registration.deregister().await?;
-    tell(&mut changes, &picker).await;
+    tell(&mut changes, &mut picker).await;
     Ok(())
 }
 
 /// Waits for the next change and tells of it.
-async fn tell(changes: &mut Changes, picker: &Picker) {
+async fn tell(changes: &mut Changes, picker: &mut Picker) {
     let change = changes.next().await;
     for name in &change.joined {
         println!("joined: {name}");

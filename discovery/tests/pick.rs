@@ -42,7 +42,7 @@ fn host(pick: &Pick) -> String {
 }
 
 /// How often each host is picked.
-fn count(picker: &Picker, picks: u32) -> BTreeMap<String, u32> {
+fn count(picker: &mut Picker, picks: u32) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
     for _ in 0..picks {
         *counts.entry(host(&picker.pick().unwrap())).or_default() += 1;
@@ -83,7 +83,7 @@ async fn a_hundred_thousand_random_picks_spread_evenly() {
             zone: None,
         },
     ] {
-        let counts = count(&Picker::with_seed(&view, strategy.clone(), SEED), PICKS);
+        let counts = count(&mut Picker::with_seed(&view, strategy.clone(), SEED), PICKS);
         let found = chi_square(&counts);
         println!(
             "seed {SEED}, {strategy:?}: {counts:?}, chi-square {found:.3} (limit {LIMIT_OF_7})"
@@ -97,15 +97,15 @@ async fn a_hundred_thousand_random_picks_spread_evenly() {
 async fn picks_without_a_seed_spread_evenly() {
     const LIMIT: f64 = 38.258;
     let (_server, _admin, view) = seven().await;
-    let picker = Picker::new(&view, Strategy::Random);
-    let found = chi_square(&count(&picker, PICKS));
+    let mut picker = Picker::new(&view, Strategy::Random);
+    let found = chi_square(&count(&mut picker, PICKS));
     assert!(found < LIMIT, "{found}");
 }
 
 #[tokio::test]
 async fn who_is_left_when_some_are_set_aside_shares_evenly() {
     let (_server, _admin, view) = seven().await;
-    let failed = Picker::new(&view, Strategy::RoundRobin);
+    let mut failed = Picker::new(&view, Strategy::RoundRobin);
     let mut hosts = HashSet::new();
     for _ in 0..2 {
         let pick = failed.pick().unwrap();
@@ -113,7 +113,7 @@ async fn who_is_left_when_some_are_set_aside_shares_evenly() {
         pick.failed("refused");
     }
     tokio::time::pause(); // They stay aside.
-    let counts = count(&Picker::with_seed(&view, Strategy::Random, SEED), PICKS);
+    let counts = count(&mut Picker::with_seed(&view, Strategy::Random, SEED), PICKS);
     let found = chi_square(&counts);
     println!(
         "seed {SEED}, two of seven aside: {counts:?}, chi-square {found:.3} (limit {LIMIT_OF_5})"
@@ -131,7 +131,7 @@ async fn a_seed_repeats_the_choice() {
         Strategy::LeastSessions,
     ] {
         let choice = |seed| {
-            let picker = Picker::with_seed(&view, strategy.clone(), seed);
+            let mut picker = Picker::with_seed(&view, strategy.clone(), seed);
             (0..20)
                 .map(|_| host(&picker.pick().unwrap()))
                 .collect::<String>()
@@ -145,12 +145,12 @@ async fn a_seed_repeats_the_choice() {
 #[tokio::test]
 async fn round_robin_takes_turns() {
     let (_server, admin, view) = fleet(&[("a", ""), ("b", ""), ("c", ""), ("d", "")]).await;
-    let picker = Picker::with_seed(&view, Strategy::RoundRobin, SEED);
-    assert!(count(&picker, 400).values().all(|count| *count == 100));
+    let mut picker = Picker::with_seed(&view, Strategy::RoundRobin, SEED);
+    assert!(count(&mut picker, 400).values().all(|count| *count == 100));
     // One that is set aside leaves its turn to nobody.
     tokio::time::pause();
     picker.pick().unwrap().failed("refused");
-    let counts = count(&picker, 300);
+    let counts = count(&mut picker, 300);
     assert!(
         counts.len() == 3 && counts.values().all(|count| *count == 100),
         "{counts:?}"
@@ -159,7 +159,7 @@ async fn round_robin_takes_turns() {
     // One that joins has its turn at once.
     admin.put(&name("e", ""), b"h:1").await;
     until(&view, 5).await;
-    assert_eq!(count(&picker, 5)["e"], 1);
+    assert_eq!(count(&mut picker, 5)["e"], 1);
 }
 
 #[tokio::test]
@@ -171,9 +171,9 @@ async fn weights_hold_within_one_percent() {
         .map(|(host, text)| (*host, text.as_str()))
         .collect();
     let (_server, _admin, view) = fleet(&instances).await;
-    let picker = Picker::with_seed(&view, Strategy::Weighted, SEED);
-    let holds = |weights: &[(&str, u32)]| {
-        let counts = count(&picker, 20 * PICKS);
+    let mut picker = Picker::with_seed(&view, Strategy::Weighted, SEED);
+    let holds = |picker: &mut Picker, weights: &[(&str, u32)]| {
+        let counts = count(picker, 20 * PICKS);
         println!("seed {SEED}, weights {weights:?}: {counts:?}");
         let sum: u32 = weights.iter().map(|(_, weight)| weight).sum();
         for (host, weight) in weights {
@@ -185,20 +185,20 @@ async fn weights_hold_within_one_percent() {
             );
         }
     };
-    holds(&weights);
+    holds(&mut picker, &weights);
 
     // The others keep their shares when the heaviest is set aside, and the one of weight 0 is the last resort.
     tokio::time::pause();
-    let fail = |wanted: &str| loop {
+    let fail = |picker: &mut Picker, wanted: &str| loop {
         let pick = picker.pick().unwrap();
         if host(&pick) == wanted {
             return pick.failed("refused");
         }
     };
-    fail("f");
-    holds(&weights[..5]);
+    fail(&mut picker, "f");
+    holds(&mut picker, &weights[..5]);
     for host in ["a", "b", "c", "d"] {
-        fail(host);
+        fail(&mut picker, host);
     }
     assert_eq!(host(&picker.pick().unwrap()), "e");
 }
@@ -210,7 +210,7 @@ async fn weights_hold_within_one_percent() {
 async fn a_slow_instance_gets_its_fair_small_share() {
     let (_server, _admin, view) = seven().await;
     let run = |strategy: Strategy| {
-        let picker = Picker::with_seed(&view, strategy, SEED);
+        let mut picker = Picker::with_seed(&view, strategy, SEED);
         let mut random = fastrand::Rng::with_seed(SEED);
         let mut exponential = move |mean: f64| -mean * (1.0 - random.f64()).ln();
         let mut held: BTreeMap<u32, Pick> = BTreeMap::new();
@@ -252,14 +252,14 @@ async fn a_slow_instance_gets_its_fair_small_share() {
 #[tokio::test]
 async fn fewer_sessions_come_first() {
     let (_server, _admin, view) = fleet(&[("a", ""), ("b", "")]).await;
-    let picker = Picker::with_seed(&view, Strategy::LeastSessions, SEED);
+    let mut picker = Picker::with_seed(&view, Strategy::LeastSessions, SEED);
     let first = picker.pick().unwrap();
     for _ in 0..100 {
         // Of two the idle one is found, but for eight draws in a row that miss it.
         assert_ne!(host(&picker.pick().unwrap()), host(&first));
     }
     // Other pickers of the view know of the session.
-    let other = Picker::with_seed(&view.clone(), Strategy::LeastSessions, SEED + 1);
+    let mut other = Picker::with_seed(&view.clone(), Strategy::LeastSessions, SEED + 1);
     assert_ne!(host(&other.pick().unwrap()), host(&first));
 }
 
@@ -278,23 +278,26 @@ async fn the_nearest_come_first() {
         let (host, zone) = (some(host), some(zone));
         Picker::with_seed(&view, Strategy::Nearest { host, zone }, SEED)
     };
-    let hosts = |picker: &Picker| count(picker, 200).into_keys().collect::<Vec<_>>();
-    assert_eq!(hosts(&near("H1", "east")), ["h1"]);
-    assert_eq!(hosts(&near("elsewhere", "east")), ["h1", "h2", "h3"]);
-    assert_eq!(hosts(&near("", "west")), ["h4"]);
-    assert_eq!(hosts(&near("", "north")), ["h1", "h2", "h3", "h4", "h5"]);
+    let hosts = |picker: &mut Picker| count(picker, 200).into_keys().collect::<Vec<_>>();
+    assert_eq!(hosts(&mut near("H1", "east")), ["h1"]);
+    assert_eq!(hosts(&mut near("elsewhere", "east")), ["h1", "h2", "h3"]);
+    assert_eq!(hosts(&mut near("", "west")), ["h4"]);
+    assert_eq!(
+        hosts(&mut near("", "north")),
+        ["h1", "h2", "h3", "h4", "h5"]
+    );
     tokio::time::pause();
-    let picker = near("h1", "east");
+    let mut picker = near("h1", "east");
     picker.pick().unwrap().failed("refused");
-    assert_eq!(hosts(&picker), ["h2", "h3"], "its zone next");
+    assert_eq!(hosts(&mut picker), ["h2", "h3"], "its zone next");
     for _ in 0..2 {
         picker.pick().unwrap().failed("refused");
     }
-    assert_eq!(hosts(&picker), ["h4", "h5"], "then the others");
+    assert_eq!(hosts(&mut picker), ["h4", "h5"], "then the others");
 }
 
 /// Tells the picker that every instance has failed.
-fn fail_all(picker: &Picker) -> PickError {
+fn fail_all(picker: &mut Picker) -> PickError {
     loop {
         match picker.pick() {
             Ok(pick) => {
@@ -310,8 +313,8 @@ fn fail_all(picker: &Picker) -> PickError {
 async fn who_has_failed_is_set_aside_and_tried_again() {
     let (_server, admin, view) = fleet(&[("a", ""), ("b", ""), ("c", "")]).await;
     tokio::time::pause();
-    let picker = Picker::new(&view, Strategy::Random);
-    let error = fail_all(&picker);
+    let mut picker = Picker::new(&view, Strategy::Random);
+    let error = fail_all(&mut picker);
     let text = error.to_string();
     for host in ["a", "b", "c"] {
         let part = format!("{host}:10000: {host} refused (tried again in ");
@@ -335,10 +338,10 @@ async fn who_has_failed_is_set_aside_and_tried_again() {
         "on trial"
     );
     pick.succeeded();
-    assert!(count(&picker, 99).contains_key(&well));
+    assert!(count(&mut picker, 99).contains_key(&well));
 
     // What comes back under a new number begins anew; so does what has left and come back.
-    fail_all(&picker);
+    fail_all(&mut picker);
     tokio::time::resume();
     for host in ["a", "b", "c"] {
         admin.delete(&format!("/hs2/{}", name(host, ""))).await;
@@ -364,7 +367,7 @@ async fn a_client_that_has_tried_all_says_why_each_failed() {
         },
     ] {
         tokio::time::pause();
-        let picker = Picker::new(&view, strategy);
+        let mut picker = Picker::new(&view, strategy);
         let mut walk = picker.walk();
         let mut tried = Vec::new();
         let error = loop {
@@ -395,7 +398,7 @@ async fn a_client_that_has_tried_all_says_why_each_failed() {
 #[tokio::test]
 async fn a_walk_tells_of_those_that_have_left_meanwhile() {
     let (_server, admin, view) = fleet(&[("a", ""), ("b", "")]).await;
-    let picker = Picker::new(&view, Strategy::Random);
+    let mut picker = Picker::new(&view, Strategy::Random);
     let mut walk = picker.walk();
     let pick = walk.next().unwrap();
     let gone = host(&pick);
@@ -417,7 +420,7 @@ async fn a_walk_tells_of_those_that_have_left_meanwhile() {
 async fn a_walk_ends_with_those_set_aside() {
     let (_server, _admin, view) = fleet(&[("a", ""), ("b", ""), ("c", "")]).await;
     tokio::time::pause();
-    let picker = Picker::new(&view, Strategy::Random);
+    let mut picker = Picker::new(&view, Strategy::Random);
     let aside = picker.pick().unwrap();
     let last = host(&aside);
     aside.failed("refused");
@@ -440,7 +443,7 @@ async fn an_empty_list_says_what_there_is_and_how_old_that_is() {
     let admin = Admin::connect(&server.connect_string()).await;
     admin.put("leader", b"").await;
     let view = view(&proxy.servers()).await;
-    let picker = Picker::new(&view, Strategy::Random);
+    let mut picker = Picker::new(&view, Strategy::Random);
     let error = picker.pick().unwrap_err();
     assert!(matches!(error, PickError::NoInstances { foreign: 1, .. }));
     assert_eq!(error.retry_in(), None);
@@ -478,11 +481,11 @@ async fn picks_go_on_without_zookeeper() {
             zone: None,
         },
     ];
-    let pickers = strategies.map(|strategy| Picker::new(&view, strategy));
+    let mut pickers = strategies.map(|strategy| Picker::new(&view, strategy));
     proxy.cut();
     admin.delete(&format!("/hs2/{}", name("a", ""))).await;
     admin.put(&name("b", ""), b"h:1").await;
-    for picker in &pickers {
+    for picker in &mut pickers {
         assert_eq!(host(&picker.pick().unwrap()), "a");
     }
     proxy.heal();
@@ -497,7 +500,7 @@ async fn picks_go_on_without_zookeeper() {
         {}
     });
     back.await.unwrap();
-    for picker in &pickers {
+    for picker in &mut pickers {
         assert_eq!(host(&picker.pick().unwrap()), "b");
     }
 }
@@ -506,12 +509,13 @@ async fn picks_go_on_without_zookeeper() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn threads_pick_while_the_list_changes() {
     let (_server, admin, view) = fleet(&[("a", ""), ("b", "")]).await;
-    let picker = Picker::new(&view, Strategy::LeastSessions);
+    let mut picker = Picker::new(&view, Strategy::LeastSessions);
     let is_over = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..3)
             .map(|_| {
-                scope.spawn(|| {
+                let (mut picker, is_over) = (picker.clone(), &is_over);
+                scope.spawn(move || {
                     loop {
                         let host = host(&picker.pick().unwrap());
                         assert!(["a", "b", "c"].contains(&host.as_str()), "{host}");
@@ -537,5 +541,5 @@ async fn threads_pick_while_the_list_changes() {
             thread.join().unwrap();
         }
     });
-    assert!(count(&picker, 100).into_keys().eq(["a", "b"]));
+    assert!(count(&mut picker, 100).into_keys().eq(["a", "b"]));
 }

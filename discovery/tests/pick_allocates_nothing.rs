@@ -39,7 +39,7 @@ async fn a_warm_pick_allocates_nothing() {
             Strategy::LeastSessions,
             Strategy::Nearest { host, zone },
         ] {
-            let picker = Picker::new(&view, strategy.clone());
+            let mut picker = Picker::new(&view, strategy.clone());
             // The first pick of a thread sets up what the thread has of its own.
             let held = picker.pick().unwrap();
             let info = measure(|| {

@@ -175,7 +175,7 @@ async fn changes_tell_who_joined_and_who_left() {
 }
 
 fn published(view: &View) -> Vec<Option<String>> {
-    let picker = Picker::new(view, Strategy::RoundRobin);
+    let mut picker = Picker::new(view, Strategy::RoundRobin);
     let picks = (0..view.snapshot().len()).map(|_| picker.pick().unwrap());
     let mut picks: Vec<_> = picks.collect();
     picks.sort_by(|a, b| a.name().cmp(b.name()));
@@ -246,7 +246,7 @@ async fn unreadable_data_sets_its_instance_aside() {
     made.await.unwrap();
     let view = view_with_data(&servers).await;
     assert_eq!(view.snapshot().len(), 3);
-    let picker = Picker::new(&view, Strategy::RoundRobin);
+    let mut picker = Picker::new(&view, Strategy::RoundRobin);
     let pick = picker.pick().unwrap();
     assert_eq!(pick.name().endpoint().host(), "a");
     pick.failed("tried");

@@ -1,19 +1,20 @@
 //! Choosing an instance from the watched list, again and again.
 //!
-//! A pick costs tens of nanoseconds and no memory, however long the list: the list is an immutable snapshot, and what a
-//! strategy needs beside it is prepared once per snapshot, by the first pick that sees it.
+//! A pick costs some nanoseconds and no memory, however long the list: the list is an immutable snapshot, and what a
+//! strategy needs beside it (`table`) is prepared once per snapshot, by the first pick that sees it.
 
 mod aside;
-mod dice;
+mod choose;
 mod error;
 mod table;
 mod walk;
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
+use fastrand::Rng;
 
 use crate::instance::InstanceName;
 use crate::published::InstanceData;
@@ -21,9 +22,9 @@ use crate::view::View;
 use crate::view::member::{Member, Slot};
 use aside::Record;
 pub(crate) use aside::SetAside;
-use dice::Dice;
+use choose::choose;
 pub use error::{Failure, PickError};
-use table::{Prepared, Table, Weights};
+use table::Table;
 pub use walk::Walk;
 
 /// How to choose among the instances that are not set aside.
@@ -51,7 +52,7 @@ pub enum Strategy {
     },
 }
 
-/// Picks instances from a [`View`]. Threads and tasks share one.
+/// Picks instances from a [`View`]. Each thread or task has a clone of its own: clones share all but their dice.
 ///
 /// Who picks an instance says how it went. One that has failed is set aside, for every picker of the view: for a second
 /// at first, twice as long with each further failure in a row, 30 s at most. Then one picker tries it again.
@@ -69,7 +70,7 @@ pub enum Strategy {
 ///
 /// let ensemble = Ensemble::new(&servers)?; // "zk1:2181,zk2:2181,zk3:2181"
 /// let view = View::open(&ensemble, &Namespace::default()).await?;
-/// let picker = Picker::new(&view, Strategy::LeastSessions);
+/// let mut picker = Picker::new(&view, Strategy::LeastSessions);
 ///
 /// let pick = picker.pick()?;
 /// assert_eq!(pick.name().version(), "4.0.1");
@@ -81,38 +82,46 @@ pub enum Strategy {
 /// ```
 #[derive(Debug)]
 pub struct Picker {
+    shared: Arc<Shared>,
+    /// The newest that this clone has seen, at hand without a look at what is shared.
+    table: Arc<Table>,
+    dice: Rng,
+}
+
+/// What clones share.
+#[derive(Debug)]
+struct Shared {
     view: View,
     strategy: Strategy,
     table: ArcSwap<Table>,
     turn: AtomicUsize,
-    dice: Dice,
 }
-
-/// Draws before the instances that are open are counted: they find one at once while most are.
-const DRAWS: usize = 8;
 
 impl Picker {
     /// Picks from `view`.
     #[must_use]
     pub fn new(view: &View, strategy: Strategy) -> Self {
-        Self::with_dice(view, strategy, Dice::default())
+        Self::with_dice(view, strategy, Rng::new())
     }
 
-    /// As [`new`](Self::new), and one thread's choices are the same each time that the list is the same.
+    /// As [`new`](Self::new), and its choices are the same each time that the list is the same. A clone's are its own.
     #[must_use]
     pub fn with_seed(view: &View, strategy: Strategy, seed: u64) -> Self {
-        Self::with_dice(view, strategy, Dice::with_seed(seed))
+        Self::with_dice(view, strategy, Rng::with_seed(seed))
     }
 
-    fn with_dice(view: &View, strategy: Strategy, dice: Dice) -> Self {
-        let table = Table::new(view, &strategy);
-        // Clients that begin together do not all begin with the same.
-        let turn = AtomicUsize::new(dice.below(table.snapshot.len()));
-        Self {
+    fn with_dice(view: &View, strategy: Strategy, mut dice: Rng) -> Self {
+        let table = Arc::new(Table::new(view, &strategy));
+        let shared = Shared {
             view: view.clone(),
             strategy,
-            table: ArcSwap::from_pointee(table),
-            turn,
+            // Clients that begin together do not all begin with the same.
+            turn: AtomicUsize::new(dice.usize(..table.snapshot.len().max(1))),
+            table: ArcSwap::new(Arc::clone(&table)),
+        };
+        Self {
+            shared: Arc::new(shared),
+            table,
             dice,
         }
     }
@@ -121,44 +130,27 @@ impl Picker {
     ///
     /// # Errors
     /// Nobody is on the list, or everybody has failed and is set aside. See [`PickError`].
-    pub fn pick(&self) -> Result<Pick, PickError> {
-        let table = self.table();
-        let picked = self.pick_open(&table, |_| true);
-        picked.ok_or_else(|| self.none(&table, None))
+    pub fn pick(&mut self) -> Result<Pick, PickError> {
+        let picked = self.pick_open(|_| true);
+        picked.ok_or_else(|| self.none(None))
     }
 
     /// Begins to look for an instance that works: each is tried once.
     #[must_use]
-    pub fn walk(&self) -> Walk<'_> {
+    pub fn walk(&mut self) -> Walk<'_> {
         Walk::new(self)
     }
 
     /// The view that it picks from.
     #[must_use]
     pub fn view(&self) -> &View {
-        &self.view
-    }
-
-    fn table(&self) -> Guard<Arc<Table>> {
-        let table = self.table.load();
-        if table.number < self.view.number() {
-            return self.renew();
-        }
-        table
-    }
-
-    #[cold]
-    fn renew(&self) -> Guard<Arc<Table>> {
-        // Should another thread store an older one after this, the next pick sees that.
-        self.table
-            .store(Arc::new(Table::new(&self.view, &self.strategy)));
-        self.table.load()
+        &self.shared.view
     }
 
     /// One of those that may be picked and are not set aside.
-    fn pick_open(&self, table: &Table, may: impl Fn(&Slot) -> bool) -> Option<Pick> {
+    fn pick_open(&mut self, may: impl Fn(&Slot) -> bool) -> Option<Pick> {
         loop {
-            let slot = self.choose(table, |slot| slot.member().aside.is_open() && may(slot))?;
+            let slot = self.choose(|slot| slot.member().aside.is_open() && may(slot))?;
             // Another may just have taken the trial of one that was set aside.
             if slot.member().aside.admit() {
                 let member = slot.enter();
@@ -168,104 +160,35 @@ impl Picker {
     }
 
     /// One of those that may be picked, set aside or not.
-    fn pick_any(&self, table: &Table, may: impl Fn(&Slot) -> bool) -> Option<Pick> {
-        let member = self.choose(table, may)?.enter();
+    fn pick_any(&mut self, may: impl Fn(&Slot) -> bool) -> Option<Pick> {
+        let member = self.choose(may)?.enter();
         Some(Pick { member })
     }
 
-    fn choose<'a>(&self, table: &'a Table, may: impl Fn(&Slot) -> bool) -> Option<&'a Slot> {
-        let slots = &table.snapshot.slots;
-        match &table.prepared {
-            Prepared::Weights(weights) => self.weighted(slots, weights, may),
-            Prepared::Near(groups) => groups.iter().find_map(|group| self.random(group, &may)),
-            Prepared::Nothing => match self.strategy {
-                Strategy::RoundRobin => self.next(slots, may),
-                Strategy::LeastSessions => self.least(slots, may),
-                _ => self.random(slots, may),
-            },
+    fn choose(&mut self, may: impl Fn(&Slot) -> bool) -> Option<&Slot> {
+        if self.table.number < self.shared.view.number() {
+            self.renew();
         }
+        choose(&self.table, &self.shared.turn, &mut self.dice, may)
     }
 
-    fn random<'a>(&self, slots: &'a [Arc<Slot>], may: impl Fn(&Slot) -> bool) -> Option<&'a Slot> {
-        for _ in 0..DRAWS {
-            let slot = slots.get(self.dice.below(slots.len()))?;
-            if may(slot) {
-                return Some(slot);
-            }
-        }
-        self.counted(slots, |_| 1, may)
-    }
-
-    fn weighted<'a>(
-        &self,
-        slots: &'a [Arc<Slot>],
-        weights: &Weights,
-        may: impl Fn(&Slot) -> bool,
-    ) -> Option<&'a Slot> {
-        for _ in 0..DRAWS {
-            let Some(place) = weights.draw(&self.dice) else {
-                break;
-            };
-            let slot = slots.get(place)?;
-            if may(slot) {
-                return Some(slot);
-            }
-        }
-        let rest = self.counted(slots, |place| weights.get(place), &may);
-        rest.or_else(|| self.random(slots, may))
-    }
-
-    fn next<'a>(&self, slots: &'a [Arc<Slot>], may: impl Fn(&Slot) -> bool) -> Option<&'a Slot> {
-        for _ in 0..slots.len() {
-            // Who is set aside has had its turn: the one behind it gets no more than its own.
-            let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-            let slot = slots.get(turn % slots.len())?;
-            if may(slot) {
-                return Some(slot);
-            }
-        }
-        None
-    }
-
-    fn least<'a>(&self, slots: &'a [Arc<Slot>], may: impl Fn(&Slot) -> bool) -> Option<&'a Slot> {
-        let one = self.random(slots, &may)?;
-        let drawn = (0..DRAWS).filter_map(|_| slots.get(self.dice.below(slots.len())));
-        let mut others = drawn.filter(|slot| !std::ptr::eq(&***slot, one) && may(slot));
-        match others.next() {
-            Some(other) if other.sessions() < one.sessions() => Some(other),
-            _ => Some(one),
-        }
-    }
-
-    /// One of those that may be picked, each as likely as its weight says. For lists in which they are few: it looks at
-    /// all.
+    /// Takes over the table that another clone has prepared, or prepares it.
     #[cold]
-    fn counted<'a>(
-        &self,
-        slots: &'a [Arc<Slot>],
-        weight: impl Fn(usize) -> u64,
-        may: impl Fn(&Slot) -> bool,
-    ) -> Option<&'a Slot> {
-        let those = || {
-            let slots = slots.iter().enumerate().filter(|(_, slot)| may(slot));
-            slots.map(|(place, slot)| (slot, weight(place)))
-        };
-        let sum = those().map(|(_, weight)| weight).sum();
-        let mut rest = self.dice.below_u64(sum);
-        for (slot, weight) in those() {
-            if rest < weight {
-                return Some(slot);
-            }
-            rest -= weight;
+    fn renew(&mut self) {
+        let Shared { view, strategy, .. } = &*self.shared;
+        self.table = self.shared.table.load_full();
+        if self.table.number < view.number() {
+            self.table = Arc::new(Table::new(view, strategy));
+            // Should another clone store an older one after this, the next that needs it prepares it again.
+            self.shared.table.store(Arc::clone(&self.table));
         }
-        None
     }
 
     /// Why there is nothing to pick: the failures of a walk, or else those because of which instances are set aside.
     #[cold]
-    fn none(&self, table: &Table, failures: Option<Vec<Failure>>) -> PickError {
-        let snapshot = &table.snapshot;
-        let (servers, namespace) = (self.view.servers(), self.view.namespace());
+    fn none(&self, failures: Option<Vec<Failure>>) -> PickError {
+        let (snapshot, view) = (&self.table.snapshot, &self.shared.view);
+        let (servers, namespace) = (view.servers(), view.namespace());
         let (servers, namespace) = (servers.to_owned(), namespace.to_owned());
         let age = snapshot.age();
         let set_aside = || {
@@ -289,6 +212,16 @@ impl Picker {
             namespace,
             failures,
             age,
+        }
+    }
+}
+
+impl Clone for Picker {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            table: Arc::clone(&self.table),
+            dice: Rng::new(),
         }
     }
 }

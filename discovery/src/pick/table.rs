@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Strategy, dice::Dice};
+use fastrand::Rng;
+
+use super::Strategy;
 use crate::view::{Snapshot, View, member::Slot};
 
 /// A list, prepared.
@@ -14,13 +16,15 @@ pub(super) struct Table {
     pub(super) prepared: Prepared,
 }
 
+/// A strategy, and what it needs besides the list.
 #[derive(Debug)]
 pub(super) enum Prepared {
-    /// The list is enough.
-    Nothing,
-    Weights(Weights),
+    Random,
+    RoundRobin,
+    Weighted(Weights),
+    LeastSessions,
     /// Those on the same host, those in the same zone, the rest.
-    Near([Vec<Arc<Slot>>; 3]),
+    Nearest([Vec<Arc<Slot>>; 3]),
 }
 
 impl Table {
@@ -28,10 +32,12 @@ impl Table {
         let snapshot = view.snapshot();
         let slots = &snapshot.slots;
         let prepared = match strategy {
-            Strategy::Random | Strategy::RoundRobin | Strategy::LeastSessions => Prepared::Nothing,
+            Strategy::Random => Prepared::Random,
+            Strategy::RoundRobin => Prepared::RoundRobin,
+            Strategy::LeastSessions => Prepared::LeastSessions,
             Strategy::Weighted => {
                 let weights = slots.iter().map(|slot| slot.member().weight());
-                Prepared::Weights(Weights::new(weights.collect()))
+                Prepared::Weighted(Weights::new(weights.collect()))
             }
             Strategy::Nearest { host, zone } => {
                 let mut near = [const { Vec::new() }; 3];
@@ -46,7 +52,7 @@ impl Table {
                         far.push(Arc::clone(slot));
                     }
                 }
-                Prepared::Near(near)
+                Prepared::Nearest(near)
             }
         };
         Self {
@@ -120,13 +126,13 @@ impl Weights {
     }
 
     /// A place, each as likely as its weight says; `None` when all are 0.
-    pub(super) fn draw(&self, dice: &Dice) -> Option<usize> {
+    pub(super) fn draw(&self, dice: &mut Rng) -> Option<usize> {
         if self.height == 0 {
             return None;
         }
-        let place = dice.below(self.columns.len());
+        let place = dice.usize(..self.columns.len());
         let column = self.columns.get(place)?;
-        let is_own = dice.below_u64(self.height) < column.border;
+        let is_own = dice.u64(..self.height) < column.border;
         Some(if is_own { place } else { column.other })
     }
 }
@@ -149,7 +155,7 @@ mod tests {
 
     #[test]
     fn shares_are_exactly_the_weights() {
-        let mut random = fastrand::Rng::with_seed(1);
+        let mut random = Rng::with_seed(1);
         let mut lists: Vec<Vec<u16>> = (0..200)
             .map(|length| (0..length).map(|_| random.u16(..)).collect())
             .collect();
@@ -166,10 +172,10 @@ mod tests {
 
     #[test]
     fn no_weight_draws_nothing() {
-        let dice = Dice::with_seed(1);
-        assert_eq!(Weights::new(vec![]).draw(&dice), None);
-        assert_eq!(Weights::new(vec![0, 0]).draw(&dice), None);
+        let mut dice = Rng::with_seed(1);
+        assert_eq!(Weights::new(vec![]).draw(&mut dice), None);
+        assert_eq!(Weights::new(vec![0, 0]).draw(&mut dice), None);
         let table = Weights::new(vec![0, 1, 0]);
-        assert!((0..1000).all(|_| table.draw(&dice) == Some(1)));
+        assert!((0..1000).all(|_| table.draw(&mut dice) == Some(1)));
     }
 }

@@ -25,7 +25,7 @@ use crate::view::member::Slot;
 /// use discovery::{Pick, PickError, Picker, Strategy, View};
 /// use tokio::net::TcpStream;
 ///
-/// async fn connect(picker: &Picker) -> Result<(TcpStream, Pick), PickError> {
+/// async fn connect(picker: &mut Picker) -> Result<(TcpStream, Pick), PickError> {
 ///     let mut walk = picker.walk();
 ///     loop {
 ///         let pick = walk.next()?;
@@ -42,19 +42,19 @@ use crate::view::member::Slot;
 ///
 /// let ensemble = Ensemble::new(&servers)?; // "zk1:2181,zk2:2181,zk3:2181"
 /// let view = View::open(&ensemble, &Namespace::default()).await?;
-/// let error = connect(&Picker::new(&view, Strategy::Random)).await.unwrap_err();
+/// let error = connect(&mut Picker::new(&view, Strategy::Random)).await.unwrap_err();
 /// assert!(error.to_string().contains(" has failed: 127.0.0.1:1: Connection refused"));
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
 pub struct Walk<'a> {
-    picker: &'a Picker,
+    picker: &'a mut Picker,
     tried: HashSet<Arc<InstanceName>>,
     failures: Vec<Failure>,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(picker: &'a Picker) -> Self {
+    pub(super) fn new(picker: &'a mut Picker) -> Self {
         Self {
             picker,
             tried: HashSet::new(),
@@ -70,12 +70,10 @@ impl<'a> Walk<'a> {
     // No iterator: its end is an error that says what was tried.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Pick, PickError> {
-        let table = self.picker.table();
         let is_untried = |slot: &Slot| !self.tried.contains(&slot.member().name);
-        let open = self.picker.pick_open(&table, is_untried);
-        let pick = open.or_else(|| self.picker.pick_any(&table, is_untried));
-        let Some(pick) = pick else {
-            return Err(self.picker.none(&table, Some(self.failures.clone())));
+        let open = self.picker.pick_open(is_untried);
+        let Some(pick) = open.or_else(|| self.picker.pick_any(is_untried)) else {
+            return Err(self.picker.none(Some(self.failures.clone())));
         };
         self.tried.insert(Arc::clone(&pick.member.name));
         Ok(pick)

@@ -222,7 +222,8 @@ impl Feed {
         } else {
             self.stale_since.get_or_insert_with(Instant::now);
         }
-        let old = self.shared.list.load();
+        // Held until the readers are awake: a long list takes a while to be freed.
+        let old = self.shared.list.load_full();
         let snapshot = Snapshot {
             slots: self.names.slots(),
             foreign: self.names.foreign(),
