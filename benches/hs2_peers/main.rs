@@ -140,7 +140,7 @@ fn servers(
             run(
                 &node.address,
                 &format!(
-                    "CREATE EXTERNAL TABLE bench_rows STORED AS PARQUET LOCATION '{}'",
+                    "CREATE EXTERNAL TABLE bench_rows (id bigint, b bigint, d double, s string) STORED AS PARQUET LOCATION '{}'",
                     table.display()
                 ),
             )?;
