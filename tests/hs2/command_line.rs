@@ -76,7 +76,7 @@ async fn a_url_is_explained_and_leads_to_a_registered_node() {
     let node = fleet.node("1.0").start().await;
     let output = hs2_node(&["url", &url]).await.success();
     let reaches = format!(
-        "reaches   jdbc:hive2://{}/default;user=me;password=***",
+        "reaches   jdbc:hive2://{}/;user=me;password=***",
         node.address()
     );
     assert!(output.stdout.contains(&reaches), "no {reaches:?}: {output}");
