@@ -1,6 +1,5 @@
 //! `hs2-node url`: what a URL means, and which server it leads to.
 
-use comfy_table::{Table, presets};
 use discovery::{Discovery, Ensemble, Instance, JdbcUrl, ResolveError, Variables};
 
 use super::{CliError, say};
@@ -43,7 +42,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), CliError> {
 
 /// One line for each thing that the URL says.
 fn meaning(url: &JdbcUrl) -> String {
-    let mut lines = Lines::new();
+    let mut lines = Lines::default();
     lines.add("url", &url.to_string());
     let first = url.hosts().first().map(ToString::to_string);
     lines.add(
@@ -85,25 +84,19 @@ fn reached(url: &JdbcUrl, instance: &Instance) -> Result<String, CliError> {
             source,
         })
     })?;
-    let mut lines = Lines::new();
+    let mut lines = Lines::default();
     lines.add("drawn", &instance.path);
     lines.add("reaches", &direct.to_string());
     Ok(lines.text())
 }
 
 /// A name and a text a line.
-struct Lines(Table);
+#[derive(Default)]
+struct Lines(Vec<String>);
 
 impl Lines {
-    fn new() -> Self {
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
-        Self(table)
-    }
-
     fn add(&mut self, name: &str, text: &str) {
-        // The longest name gives the column its width in both tables.
-        self.0.add_row([&format!("{name:<8}"), text]);
+        self.0.push(format!("{name:<8}  {text}"));
     }
 
     fn add_all(&mut self, name: &str, variables: &Variables) {
@@ -113,8 +106,7 @@ impl Lines {
     }
 
     fn text(&self) -> String {
-        let lines = self.0.lines().map(|line| line.trim().to_owned());
-        lines.collect::<Vec<_>>().join("\n")
+        self.0.join("\n")
     }
 }
 
